@@ -1,0 +1,1 @@
+"""The emcc-emu command, one file per sub-command."""

@@ -1,0 +1,1 @@
+"""Cluster: one running Unified CM cluster, one file per service."""

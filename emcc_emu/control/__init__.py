@@ -1,0 +1,1 @@
+"""Control: the administration API of a running lab."""

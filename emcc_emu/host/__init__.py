@@ -1,0 +1,1 @@
+"""Host: a running lab: supervised cluster processes, certificates, the ready file."""

@@ -1,0 +1,1 @@
+"""Lab: what an administrator configures, as typed objects read from the lab file."""

@@ -1,0 +1,1 @@
+"""Net: the only sockets: drivers for UDP, TCP, TLS and HTTP."""

@@ -1,0 +1,1 @@
+"""Protocol: state machines without sockets; time is an argument."""

@@ -1,0 +1,1 @@
+"""Rules: what Unified CM decides, as pure functions of lab and state."""

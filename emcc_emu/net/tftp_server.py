@@ -194,7 +194,7 @@ class TftpServer:
             self._recorder.received("tftp", "udp", self.address, peer, datagram)
         now = self._loop.time()
         port = self._next_free_port()
-        running = self._transfers.get(peer)
+        running = self._settle(peer)
         if running is not None and running.request == datagram:
             if now - running.heard_s < self._limits.retry_after_s:  # a copy of the request, made by the network
                 return
@@ -215,6 +215,17 @@ class TftpServer:
         self._deadlines.set(transfer, transfer.due)
         self._arm_timer(transfer.due)
         self._send_all(transfer)
+
+    def _settle(self, peer: Address) -> _Transfer | None:
+        """Return the client port's unfinished transfer, if any.
+
+        The last ACK of a transfer may still wait at its own port when the client's next request is read here.
+        """
+        running = self._transfers.get(peer)
+        if running is not None:
+            running.port.socket.drain()
+            running = self._transfers.get(peer)
+        return running
 
     def _next_free_port(self) -> _Port:
         self._next_port = (self._next_port + 1) % len(self._pool)

@@ -84,7 +84,7 @@ class DatagramSocket:
         self.dropped_count = 0
         self._socket = _bind(local, receive_buffer_bytes)
         self.address = self._socket.getsockname()[:2]
-        self._loop.add_reader(self._socket.fileno(), self._drain)
+        self._loop.add_reader(self._socket.fileno(), self.drain)
 
     @property
     def is_closed(self) -> bool:
@@ -107,19 +107,8 @@ class DatagramSocket:
         except OSError:  # unreachable, too long, or an ICMP error of an earlier datagram: the same as a lost one
             self.dropped_count += 1
 
-    def close(self) -> None:
-        """Stop reading and release the port; datagrams still waiting are dropped. May be called again."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        if not self._loop.is_closed():
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop.remove_writer(self._socket.fileno())
-        self.dropped_count += len(self._queue)
-        self._queue.clear()
-        self._socket.close()
-
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Deliver what has arrived, at most 64 datagrams; the loop calls it, and an owner that cannot wait may."""
         receive, deliver = self._socket.recvfrom, self._on_datagram
         for _ in range(DRAIN_LIMIT):
             try:
@@ -131,6 +120,18 @@ class DatagramSocket:
             deliver(data, peer)
             if self._is_closed:
                 return
+
+    def close(self) -> None:
+        """Stop reading and release the port; datagrams still waiting are dropped. May be called again."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.remove_writer(self._socket.fileno())
+        self.dropped_count += len(self._queue)
+        self._queue.clear()
+        self._socket.close()
 
     def _enqueue(self, data: bytes, address: Address) -> None:
         if len(self._queue) < self._max_queued:

@@ -1,7 +1,8 @@
 """The lab: everything that an administrator configures, typed, immutable, complete with defaults.
 
 `lab.load.load_lab` reads it from a YAML file. After loading, every derived default is filled in: names that could be
-left empty or `auto` name something, or are empty for none; counted entries are expanded; `*` remote clusters are listed.
+left empty or `auto` name something, or are empty for none; counted entries are expanded; the remote cluster `*` is
+replaced by those it stands for.
 """
 
 from __future__ import annotations
@@ -418,6 +419,9 @@ class Lab(Settings, frozen=True, kw_only=True, dict=True):
 
     clusters: Annotated[tuple[ClusterConfig, ...], Meta(min_length=1, max_length=64)]
     """Its clusters."""
+
+    allow_unequal_region_parameters: bool = False
+    """Whether the clusters' EMCC region parameters may differ, to see the one-way audio that follows."""
 
     example: Example | None = None
     """Who and what to try first."""

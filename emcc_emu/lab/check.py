@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 
 from emcc_emu.lab.check_calls import find_call_mistakes
+from emcc_emu.lab.check_names import repeated_names, unknown_name
 from emcc_emu.lab.devices import DeviceProfile, Line, PhoneConfig, User
 from emcc_emu.lab.model import PHONE_MODELS, ClusterConfig, Example, Lab
 from emcc_emu.lab.phone_models import THIRD_PARTY_MODEL
@@ -60,28 +61,14 @@ def _addresses(lab: Lab) -> Iterator[tuple[Path, str]]:
         yield from (((*top, "phones", phone.name), phone.address) for phone in cluster.phones if phone.address)
 
 
-def _unknown(path: Path, name: str, valid: Collection[str], what: str) -> Iterator[Mistake]:
-    """A mistake if a name is given that `valid` does not have."""
-    if name and name not in valid:
-        yield Mistake(path, f"{show_value(name)} is no {what} of this cluster", nearest=nearest_word(name, valid))
-
-
-def _repeated(path: Path, names: Iterable[str], what: str) -> Iterator[Mistake]:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            yield Mistake((*path, name), f"{show_value(name)} is the name of more than one {what}")
-        seen.add(name)
-
-
 def _cluster_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
     yield from _server_mistakes(cluster, path)
     yield from _device_pool_mistakes(cluster, path)
     yield from _service_profile_mistakes(cluster, path)
     yield from _capacity_mistakes(cluster, path)
-    yield from _repeated((*path, "phones"), (phone.name for phone in cluster.phones), "phone")
-    yield from _repeated((*path, "users"), (user.user_id for user in cluster.users), "user")
-    yield from _repeated((*path, "device_profiles"), (entry.name for entry in cluster.device_profiles), "profile")
+    yield from repeated_names((*path, "phones"), (phone.name for phone in cluster.phones), "phone")
+    yield from repeated_names((*path, "users"), (user.user_id for user in cluster.users), "user")
+    yield from repeated_names((*path, "device_profiles"), (entry.name for entry in cluster.device_profiles), "profile")
     for phone in cluster.phones:
         yield from _phone_mistakes(cluster, phone, (*path, "phones", phone.name))
     for profile in cluster.device_profiles:
@@ -94,9 +81,9 @@ def _server_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
     addresses = {node.address for node in cluster.nodes}
     valid = addresses | set(cluster.nodes_by_name) | {"auto", "none"}
     for field in ("default_tftp_server", "backup_tftp_server", "default_update_server", "backup_update_server"):
-        yield from _unknown((*path, "emcc", field), getattr(cluster.emcc, field), valid, "node or address")
+        yield from unknown_name((*path, "emcc", field), getattr(cluster.emcc, field), valid, "node or address")
     geolocation_filter = cluster.emcc.geolocation_filter
-    yield from _unknown(
+    yield from unknown_name(
         (*path, "emcc", "geolocation_filter"), geolocation_filter, cluster.geolocation_filters_by_name, "filter"
     )
     if len(";".join(cluster.service_parameters.trusted_ips)) > _MAX_TRUSTED_IPS_CHARACTERS:
@@ -108,18 +95,24 @@ def _device_pool_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistak
     for pool in cluster.device_pools:
         pool_path = (*path, "device_pools", pool.name)
         for index, node in enumerate(pool.call_manager_group):
-            yield from _unknown((*pool_path, "call_manager_group", index), node, cluster.nodes_by_name, "node")
-        yield from _unknown((*pool_path, "geolocation"), pool.geolocation, cluster.geolocations_by_name, "geolocation")
-        yield from _unknown(
+            yield from unknown_name((*pool_path, "call_manager_group", index), node, cluster.nodes_by_name, "node")
+        yield from unknown_name(
+            (*pool_path, "geolocation"), pool.geolocation, cluster.geolocations_by_name, "geolocation"
+        )
+        yield from unknown_name(
             (*pool_path, "local_route_group"), pool.local_route_group, cluster.route_groups_by_name, "route group"
         )
-        yield from _unknown((*pool_path, "adjunct_css"), pool.adjunct_css, cluster.css_by_name, "calling search space")
+        yield from unknown_name(
+            (*pool_path, "adjunct_css"), pool.adjunct_css, cluster.css_by_name, "calling search space"
+        )
     if not cluster.device_pools:
         yield Mistake((*path, "device_pools"), "is empty; a cluster needs a device pool")
     geolocation = cluster.enterprise_geolocation
-    yield from _unknown((*path, "enterprise_geolocation"), geolocation, cluster.geolocations_by_name, "geolocation")
+    yield from unknown_name((*path, "enterprise_geolocation"), geolocation, cluster.geolocations_by_name, "geolocation")
     pool_name = cluster.base_devices.device_pool
-    yield from _unknown((*path, "base_devices", "device_pool"), pool_name, cluster.device_pools_by_name, "device pool")
+    yield from unknown_name(
+        (*path, "base_devices", "device_pool"), pool_name, cluster.device_pools_by_name, "device pool"
+    )
 
 
 def _service_profile_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
@@ -130,7 +123,7 @@ def _service_profile_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mi
     for field in ("pstn_access", "rsvp_agent"):
         trunk_path = (*path, "intercluster_service_profile", f"{field}_trunk")
         trunk = getattr(profile, f"{field}_trunk")
-        yield from _unknown(trunk_path, trunk, emcc_trunks, "EMCC trunk")
+        yield from unknown_name(trunk_path, trunk, emcc_trunks, "EMCC trunk")
         if getattr(profile, f"{field}_active") and not trunk:
             yield Mistake(trunk_path, f"is missing, although {field}_active is true")
     for remote in cluster.remote_clusters:
@@ -162,18 +155,18 @@ def _phone_mistakes(cluster: ClusterConfig, phone: PhoneConfig, path: Path) -> I
         yield Mistake(path, "is no device name: SEP and twelve hexadecimal digits in upper case")
     if phone.device_security_mode != "non_secure" and cluster.security_mode == "non_secure":
         yield Mistake((*path, "device_security_mode"), "needs a cluster in mixed mode")
-    yield from _unknown((*path, "digest_user"), phone.digest_user, cluster.users_by_id, "user")
-    yield from _unknown((*path, "device_pool"), phone.device_pool, cluster.device_pools_by_name, "device pool")
-    yield from _unknown((*path, "css"), phone.css, cluster.css_by_name, "calling search space")
-    yield from _unknown((*path, "geolocation"), phone.geolocation, cluster.geolocations_by_name, "geolocation")
+    yield from unknown_name((*path, "digest_user"), phone.digest_user, cluster.users_by_id, "user")
+    yield from unknown_name((*path, "device_pool"), phone.device_pool, cluster.device_pools_by_name, "device pool")
+    yield from unknown_name((*path, "css"), phone.css, cluster.css_by_name, "calling search space")
+    yield from unknown_name((*path, "geolocation"), phone.geolocation, cluster.geolocations_by_name, "geolocation")
     profiles = cluster.device_profiles_by_name
-    yield from _unknown((*path, "logout_profile"), phone.logout_profile, profiles, "device profile")
+    yield from unknown_name((*path, "logout_profile"), phone.logout_profile, profiles, "device profile")
     yield from _button_mistakes(cluster, phone, path)
 
 
 def _profile_mistakes(cluster: ClusterConfig, profile: DeviceProfile, path: Path) -> Iterator[Mistake]:
-    yield from _unknown((*path, "emcc_css"), profile.emcc_css, cluster.css_by_name, "calling search space")
-    yield from _unknown((*path, "login_user_id"), profile.login_user_id, cluster.users_by_id, "user")
+    yield from unknown_name((*path, "emcc_css"), profile.emcc_css, cluster.css_by_name, "calling search space")
+    yield from unknown_name((*path, "login_user_id"), profile.login_user_id, cluster.users_by_id, "user")
     if profile.model == THIRD_PARTY_MODEL:
         yield Mistake((*path, "model"), "has no device profiles")
     if profile.mlpp_preemption == "forceful" and profile.mlpp_indication != "on":
@@ -190,12 +183,12 @@ def _button_mistakes(cluster: ClusterConfig, device: PhoneConfig | DeviceProfile
         yield from _line_mistakes(cluster, line, (*path, "lines", index))
     for index, service in enumerate(device.services):
         service_path = (*path, "services", index)
-        yield from _unknown(service_path, service, cluster.phone_services_by_name, "phone service")
+        yield from unknown_name(service_path, service, cluster.phone_services_by_name, "phone service")
 
 
 def _line_mistakes(cluster: ClusterConfig, line: Line, path: Path) -> Iterator[Mistake]:
-    yield from _unknown((*path, "partition"), line.partition, cluster.partitions, "partition")
-    yield from _unknown((*path, "css"), line.css, cluster.css_by_name, "calling search space")
+    yield from unknown_name((*path, "partition"), line.partition, cluster.partitions, "partition")
+    yield from unknown_name((*path, "css"), line.css, cluster.css_by_name, "calling search space")
     if line.busy_trigger > line.max_calls:
         yield Mistake((*path, "busy_trigger"), f"{line.busy_trigger} is above max_calls {line.max_calls}")
 
@@ -203,7 +196,7 @@ def _line_mistakes(cluster: ClusterConfig, line: Line, path: Path) -> Iterator[M
 def _user_mistakes(cluster: ClusterConfig, user: User, path: Path) -> Iterator[Mistake]:
     profiles = cluster.device_profiles_by_name
     for index, profile in enumerate(user.profiles):
-        yield from _unknown((*path, "profiles", index), profile, profiles, "device profile")
+        yield from unknown_name((*path, "profiles", index), profile, profiles, "device profile")
     if user.default_profile and user.default_profile not in user.profiles:
         nearest = nearest_word(user.default_profile, user.profiles)
         problem = f"{show_value(user.default_profile)} is none of the user's profiles"
@@ -255,5 +248,7 @@ def _api_user_mistakes(lab: Lab, example: Example) -> Iterator[Mistake]:
 
 
 def _lines(cluster: ClusterConfig) -> Iterator[Line]:
-    for device in (*cluster.phones, *cluster.device_profiles):
-        yield from device.lines
+    for phone in cluster.phones:
+        yield from phone.lines
+    for profile in cluster.device_profiles:
+        yield from profile.lines

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
+from emcc_emu.lab.check_names import unknown_name
 from emcc_emu.lab.model import (
     STANDARD_LOCAL_ROUTE_GROUP,
     ClusterConfig,
@@ -13,7 +14,8 @@ from emcc_emu.lab.model import (
     TranslationPattern,
     TrunkConfig,
 )
-from emcc_emu.settings.mistakes import Mistake, Path, nearest_word, show_value
+from emcc_emu.lab.patterns import pattern_problem
+from emcc_emu.settings.mistakes import Mistake, Path, show_value
 
 __all__ = ["find_call_mistakes"]
 
@@ -30,11 +32,6 @@ def find_call_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
     yield from _peer_mistakes(cluster, path)
 
 
-def _unknown(path: Path, name: str, valid: Collection[str], what: str) -> Iterator[Mistake]:
-    if name and name not in valid:
-        yield Mistake(path, f"{show_value(name)} is no {what} of this cluster", nearest=nearest_word(name, valid))
-
-
 def _partition_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
     seen: set[str] = set()
     for index, partition in enumerate(cluster.partitions):
@@ -44,7 +41,7 @@ def _partition_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]
     for css in cluster.calling_search_spaces:
         for index, partition in enumerate(css.partitions):
             where = (*path, "calling_search_spaces", css.name, index)
-            yield from _unknown(where, partition, cluster.partitions, "partition")
+            yield from unknown_name(where, partition, cluster.partitions, "partition")
 
 
 def _pattern_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
@@ -54,7 +51,7 @@ def _pattern_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
         patterns: tuple[RoutePattern | TranslationPattern, ...] = getattr(cluster, kind)
         for index, pattern in enumerate(patterns):
             pattern_path = (*path, kind, index)
-            yield from _unknown((*pattern_path, "partition"), pattern.partition, cluster.partitions, "partition")
+            yield from unknown_name((*pattern_path, "partition"), pattern.partition, cluster.partitions, "partition")
             if (pattern.pattern, pattern.partition) in seen:
                 yield Mistake((*pattern_path, "pattern"), f"{show_value(pattern.pattern)} is in this partition already")
             seen.add((pattern.pattern, pattern.partition))
@@ -64,15 +61,17 @@ def _pattern_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
 def _target_mistakes(
     cluster: ClusterConfig, pattern: RoutePattern | TranslationPattern, path: Path, destinations: list[str]
 ) -> Iterator[Mistake]:
+    if problem := pattern_problem(pattern.pattern):
+        yield Mistake((*path, "pattern"), problem)
     if pattern.discard.startswith("pre_dot") and "." not in pattern.pattern:
         yield Mistake((*path, "discard"), f"{show_value(pattern.discard)} needs a dot in the pattern")
     if isinstance(pattern, TranslationPattern):
-        yield from _unknown((*path, "css"), pattern.css, cluster.css_by_name, "calling search space")
+        yield from unknown_name((*path, "css"), pattern.css, cluster.css_by_name, "calling search space")
     elif not pattern.block and not pattern.destination:
         yield Mistake(path, "has no destination and does not block")
     else:
         what = "route list, gateway or trunk"
-        yield from _unknown((*path, "destination"), pattern.destination, destinations, what)
+        yield from unknown_name((*path, "destination"), pattern.destination, destinations, what)
 
 
 def _route_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
@@ -82,12 +81,12 @@ def _route_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
         if not route_list.members:
             yield Mistake(list_path, "has no members")
         for index, member in enumerate(route_list.members):
-            yield from _unknown((*list_path, index), member.route_group, route_groups, "route group")
+            yield from unknown_name((*list_path, index), member.route_group, route_groups, "route group")
     for group in cluster.route_groups:
         group_path = (*path, "route_groups", group.name)
         peers = {*cluster.gateways_by_name, *(trunk.name for trunk in cluster.trunks if not trunk.is_emcc)}
-        for index, member in enumerate(group.members):
-            yield from _unknown((*group_path, index), member, peers, "gateway or ordinary trunk")
+        for position, peer in enumerate(group.members):
+            yield from unknown_name((*group_path, position), peer, peers, "gateway or ordinary trunk")
     names: set[str] = set()
     for kind in ("route_lists", "gateways", "trunks"):
         for entry in getattr(cluster, kind):
@@ -101,9 +100,9 @@ def _peer_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
         peers: tuple[Gateway | TrunkConfig, ...] = getattr(cluster, kind)
         for peer in peers:
             peer_path = (*path, kind, peer.name)
-            yield from _unknown((*peer_path, "css"), peer.css, cluster.css_by_name, "calling search space")
+            yield from unknown_name((*peer_path, "css"), peer.css, cluster.css_by_name, "calling search space")
             pools = cluster.device_pools_by_name
-            yield from _unknown((*peer_path, "device_pool"), peer.device_pool, pools, "device pool")
+            yield from unknown_name((*peer_path, "device_pool"), peer.device_pool, pools, "device pool")
     for trunk in cluster.trunks:
         yield from _destination_mistakes(trunk, (*path, "trunks", trunk.name))
 

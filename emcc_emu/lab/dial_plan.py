@@ -1,4 +1,4 @@
-"""Partitions' users: calling search spaces, patterns, route lists, route groups and gateways."""
+"""The dial plan: calling search spaces, patterns, route lists, route groups and gateways."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=50)]
 DigitDiscard = Literal["none", "pre_dot", "trailing_hash", "pre_dot_trailing_hash"]
 """Digits removed before a call is sent: those before the pattern's dot, a final `#`, both, or none."""
 
-PatternText = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[0-9A-DXx!*#+.@^\-\[\]\\]+$")]
+PatternText = Annotated[str, Meta(min_length=1, max_length=50)]
 """A pattern: digits, `X` one digit, `!` one or more digits, `[2-9]` a set, `.` the discard mark, `\\+` a plus."""
 
 Mask = Annotated[str, Meta(max_length=50, pattern=r"^[0-9Xx*#+]*$")]

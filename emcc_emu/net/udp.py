@@ -113,7 +113,7 @@ class DatagramSocket:
         for _ in range(DRAIN_LIMIT):
             try:
                 data, peer = receive(MAX_DATAGRAM_BYTES)
-            except (BlockingIOError, InterruptedError):
+            except BlockingIOError:
                 return
             except OSError:  # an ICMP error queued on the socket; the datagrams behind it are still good
                 continue

@@ -25,7 +25,7 @@ from emcc_emu.host.job import ClusterJob, node_labels
 from emcc_emu.host.ready import ReadyFile, describe_cluster, describe_example, describe_phones
 from emcc_emu.lab.model import Lab, Ports
 
-__all__ = ["LabHost", "RunOptions", "prepare_lab"]
+__all__ = ["LabHost", "RunOptions", "imported_clusters", "lab_nodes", "prepare_lab"]
 
 START_TIMEOUT_S = 30.0
 """A cluster process that has not answered by then is taken for dead."""
@@ -231,9 +231,7 @@ class LabHost:
             self.options.state.mkdir(parents=True, exist_ok=True)
 
     def _prepare_certificates(self) -> None:
-        nodes = [
-            NodeNames(cluster.name, node.name, node.address) for cluster in self.lab.clusters for node in cluster.nodes
-        ]
+        nodes = lab_nodes(self.lab)
         for cluster in self.cluster_names:
             for node in self.lab.by_name[cluster].nodes:
                 require_bindable(node.name, node.address)
@@ -301,6 +299,11 @@ class LabHost:
         await asyncio.gather(*self._watchers, return_exceptions=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def lab_nodes(lab: Lab) -> list[NodeNames]:
+    """Every node of the lab, as its certificate names it."""
+    return [NodeNames(cluster.name, node.name, node.address) for cluster in lab.clusters for node in cluster.nodes]
 
 
 def imported_clusters(lab: Lab) -> Mapping[str, Iterable[str]]:

@@ -1,0 +1,219 @@
+"""`emcc-emu up`: start the clusters of a lab and keep them running."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from emcc_emu.control.api import ControlServer, parse_control_address
+from emcc_emu.host.lab_host import LabHost, RunOptions, prepare_lab
+from emcc_emu.lab.load import load_lab
+from emcc_emu.lab.model import Lab
+
+__all__ = ["command", "draw_status"]
+
+REFRESH_S = 0.5
+"""Gap between two looks at the clusters while the screen is live."""
+
+MAX_PHONES_SHOWN = 20
+TRUNK_STYLES = {"Full Service": "green", "Partial Service": "yellow", "No Service": "red"}
+
+
+@click.command("up")
+@click.argument("lab_file", metavar="LAB", type=click.Path(path_type=Path))
+@click.option(
+    "--ready-file", type=click.Path(path_type=Path), help="Write where everything is to this file, once ready."
+)
+@click.option("--only", multiple=True, metavar="CLUSTER", help="Run this cluster only; repeat for more than one.")
+@click.option("--state", type=click.Path(path_type=Path), help="Keep databases and certificates in this directory.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Record packets into this directory.")
+@click.option("--no-trace", is_flag=True, help="Record nothing.")
+@click.option("--ephemeral", is_flag=True, help="Use a free block of loopback addresses instead of the lab's own.")
+@click.option("--tftp-port", type=click.IntRange(0, 65535), help="UDP port of TFTP; real phones need 69.")
+@click.option("--address", "addresses", multiple=True, metavar="NODE=IP", help="Put a node on this address.")
+@click.option("--control", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT", help="The control API.")
+@click.option("--restart", is_flag=True, help="Start a cluster again when its process has died.")
+@click.option("--plain", is_flag=True, help="Print lines instead of a live screen.")
+def command(
+    lab_file: Path,
+    ready_file: Path | None,
+    only: tuple[str, ...],
+    state: Path | None,
+    trace: Path | None,
+    no_trace: bool,
+    ephemeral: bool,
+    tftp_port: int | None,
+    addresses: tuple[str, ...],
+    control: str,
+    restart: bool,
+    plain: bool,
+) -> int:
+    """Start the clusters of LAB and keep them running until Ctrl-C.
+
+    \b
+    Examples:
+      emcc-emu up fixtures/labs/two-clusters.yaml
+      emcc-emu up lab.yaml --state ./state --ready-file ready.json
+      sudo .venv/bin/emcc-emu up lab.yaml --address sj-pub=192.0.2.10 --tftp-port 69
+      emcc-emu up lab.yaml --only tokyo --state ./state      one cluster per machine
+    """
+    options = RunOptions(only, state, trace, not no_trace, ephemeral, tftp_port, addresses, restart)
+    lab = prepare_lab(load_lab(lab_file), options, random.Random())
+    run = _Run(lab, options, lab_file, ready_file, parse_control_address(control), plain or not sys.stdout.isatty())
+    return asyncio.run(run.until_stopped())
+
+
+class _Run:
+    """One `emcc-emu up` from start to Ctrl-C."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        options: RunOptions,
+        lab_file: Path,
+        ready_file: Path | None,
+        control: tuple[str, int],
+        is_plain: bool,
+    ) -> None:
+        self.lab = lab
+        self.ready_file = ready_file
+        self.is_plain = is_plain
+        self.console = Console()
+        self.host = LabHost(lab, options, str(lab_file), on_death=self.report_death)
+        self.control = ControlServer(self.host, control)
+        if not self.control.is_loopback:
+            self.control.token = secrets.token_urlsafe(24)
+        self.dead: list[str] = []
+
+    async def until_stopped(self) -> int:
+        """Run until SIGINT or SIGTERM; the exit status."""
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        with self.console.status("Starting ...") if not self.is_plain else _nothing():
+            starting = asyncio.ensure_future(self.host.__aenter__())
+            stopped = asyncio.ensure_future(stop.wait())
+            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                return 0
+            stopped.cancel()
+            starting.result()
+        try:
+            async with self.control:
+                self.announce()
+                await self.show_until(stop)
+        finally:
+            await self.host.__aexit__(None, None, None)
+            if self.ready_file is not None:
+                self.ready_file.unlink(missing_ok=True)
+        return 1 if self.dead else 0
+
+    def announce(self) -> None:
+        """Say that the lab is ready, and where."""
+        ready = self.host.describe(self.control.url)
+        if self.ready_file is not None:
+            ready.write(self.ready_file)
+        self.console.print(f"ready: {', '.join(self.host.cluster_names)}; control {self.control.url}")
+        if self.control.token:
+            self.console.print(f"control token: {self.control.token}")
+        if ready.trace:
+            self.console.print(f"trace: {ready.trace}")
+
+    async def show_until(self, stop: asyncio.Event) -> None:
+        """The live screen, or nothing when output is no terminal, until it is time to stop."""
+        if self.is_plain:
+            await stop.wait()
+            return
+        with Live(console=self.console, refresh_per_second=4, screen=False) as live:
+            while not stop.is_set():
+                live.update(draw_status(self.lab, await self.host.status()))
+                try:
+                    async with asyncio.timeout(REFRESH_S):
+                        await stop.wait()
+                except TimeoutError:
+                    continue
+
+    def report_death(self, name: str) -> None:
+        """A cluster died by itself."""
+        self.dead.append(name)
+        remedy = "starting it again" if self.host.options.restart else "it stays down; --restart would start it again"
+        self.console.print(f"[red]cluster {name}: its process has died; {remedy}[/red]")
+
+
+def draw_status(lab: Lab, status: dict[str, Any]) -> RenderableType:
+    """The screen: one table per cluster."""
+    return Group(*(_draw_cluster(name, entry) for name, entry in status.items()), Text("Ctrl-C stops the lab", "dim"))
+
+
+def _draw_cluster(name: str, status: dict[str, Any] | None) -> RenderableType:
+    if status is None:
+        return Text(f"{name}: down", "bold red")
+    table = Table(
+        title=f"{name}  Cluster ID {status['cluster_id']}  release {status['version']}",
+        title_justify="left",
+        expand=True,
+    )
+    for heading in ("phone", "lines", "user", "node", "from", "registered"):
+        table.add_column(heading)
+    phones = status["registered"]
+    for phone in phones[:MAX_PHONES_SHOWN]:
+        user = f"{phone['user']}{' (EMCC from ' + phone['visiting_cluster'] + ')' if phone['visiting_cluster'] else ''}"
+        table.add_row(
+            phone["device"],
+            " ".join(phone["lines"]),
+            user,
+            phone["node"],
+            phone["address"],
+            f"{phone['since_s']:.0f} s",
+        )
+    more = (
+        Text(f"… and {len(phones) - MAX_PHONES_SHOWN} more phones", "dim") if len(phones) > MAX_PHONES_SHOWN else None
+    )
+    parts: list[RenderableType] = [_draw_nodes(status), table]
+    return Group(*parts, *([more] if more else []), _draw_trunks(status))
+
+
+def _draw_nodes(status: dict[str, Any]) -> RenderableType:
+    text = Text()
+    for node in status["nodes"]:
+        ports = node["ports"]
+        text.append(f"  {node['name']} ", "bold")
+        text.append(
+            f"{node['address']}  EM {ports['http']} {ports['https']}  TFTP {ports['tftp']} {ports['tftp_http']}  SIP {ports['sip']}\n"
+        )
+    for gateway in status["gateways"]:
+        text.append(f"  {gateway['name']} ", "bold")
+        text.append(f"{gateway['address']}:{gateway['port']}  PSTN gateway\n")
+    return text
+
+
+def _draw_trunks(status: dict[str, Any]) -> RenderableType:
+    text = Text()
+    for trunk in status["trunks"]:
+        text.append(f"  trunk {trunk['name']} ", "bold")
+        text.append(trunk["status"], TRUNK_STYLES.get(trunk["status"], "dim"))
+        for peer in trunk["peers"]:
+            text.append(f"  {peer['address']} {peer['state']}{' ' + peer['reason'] if peer['reason'] else ''}")
+        text.append("\n")
+    return text
+
+
+class _nothing:
+    """A context that does nothing."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...

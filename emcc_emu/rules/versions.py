@@ -34,9 +34,8 @@ def parse_version(text: str) -> Version:
     if _FORM.fullmatch(text) is None:
         raise ValueError(f"{text[:40]!r} is no release such as 12.5.1.14900-11")
     dotted, _, respin = text.partition("-")
-    parts = [int(part) for part in dotted.split(".")]
-    parts += [0] * (5 - len(parts))
-    return Version(*parts, int(respin or 0))
+    major, minor, maintenance, build, revision = (*map(int, dotted.split(".")), 0, 0, 0, 0)[:5]
+    return Version(major, minor, maintenance, build, revision, int(respin or 0))
 
 
 FIRST_SECURE_EMCC = Version(9)

@@ -20,7 +20,7 @@ BRANCH_COOKIE: Final = "z9hG4bK"
 MAX_CSEQ: Final = 2**31 - 1
 """RFC 3261 section 8.1.1.5: a sequence number is less than 2**31."""
 
-_SPACED_PROTOCOL: Final = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([^\s/]+)\s+(\S.*)", re.IGNORECASE)
+_SPACED_PROTOCOL: Final = re.compile(r"(SIP)\s*/\s*([0-9]{1,3}\.[0-9]{1,3})\s*/\s*([^\s/]+)\s+(\S.*)", re.IGNORECASE)
 
 
 class CSeq(NamedTuple):
@@ -44,6 +44,8 @@ class Via:
     port: int | None = None
     params: dict[str, str | None] = dataclasses.field(default_factory=dict)
     """Parameters by lower-case name; None without `=` (a requested `rport`)."""
+    protocol: str = "SIP/2.0"
+    """Anything else comes from a peer of another SIP version, which gets 505."""
 
     @property
     def branch(self) -> str | None:
@@ -58,7 +60,7 @@ class Via:
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
         params = "".join([f";{n}" if v is None else f";{n}={v}" for n, v in self.params.items()])
-        return f"SIP/2.0/{self.transport} {self.host}{port}{params}"
+        return f"{self.protocol}/{self.transport} {self.host}{port}{params}"
 
 
 def parse_via(text: str) -> Via:
@@ -70,12 +72,13 @@ def parse_via(text: str) -> Via:
     head, _, tail = text.partition(";")
     protocol, _, sent_by = head.partition(" ")
     if protocol[:8] == "SIP/2.0/" and " " not in sent_by and "\t" not in head:
-        transport = protocol[8:]
+        transport, version = protocol[8:], "SIP/2.0"
     else:
         spaced = _SPACED_PROTOCOL.fullmatch(head.strip())
         if spaced is None:
             raise SipInvalid(f"Bad Via {shown(text)}")
-        transport, sent_by = spaced.groups()
+        name, number, transport, sent_by = spaced.groups()
+        version = f"{name}/{number}".upper()
     if not is_token(transport):
         raise SipInvalid(f"Bad Via {shown(text)}")
     host, port = host_port(sent_by)
@@ -85,7 +88,7 @@ def parse_via(text: str) -> Via:
             name, equals, value = part.partition("=")
             params[name.strip().lower()] = value.strip() if equals else None
         params.pop("", None)
-    return Via(transport, host, port, params)
+    return Via(transport, host, port, params, version)
 
 
 def parse_cseq(text: str) -> CSeq:

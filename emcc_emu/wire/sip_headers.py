@@ -44,9 +44,9 @@ _USUAL_NAMES: Final = (
     "Cisco-Guid, Contact, Content-Disposition, Content-Encoding, Content-ID, Content-Length, Content-Type, CSeq, Date, "
     "Diversion, Event, Expires, From, Geolocation, Geolocation-Error, Geolocation-Routing, Max-Forwards, MIME-Version, "
     "Mime-Version, Min-Expires, Min-SE, P-Asserted-Identity, Path, Privacy, Proxy-Authenticate, Proxy-Authorization, "
-    "Proxy-Require, RAck, Reason, Record-Route, Refer-To, Referred-By, Remote-Party-ID, Replaces, Require, Retry-After, "
-    "Route, RSeq, Send-Info, Server, Session-Expires, Session-ID, Subject, Subscription-State, Supported, Timestamp, To, "
-    "Unsupported, User-Agent, Via, Warning, WWW-Authenticate"
+    "Proxy-Require, RAck, Reason, Record-Route, Refer-To, Referred-By, Remote-Party-ID, Replaces, Require, "
+    "Retry-After, Route, RSeq, Send-Info, Server, Session-Expires, Session-ID, Subject, Subscription-State, "
+    "Supported, Timestamp, To, Unsupported, User-Agent, Via, Warning, WWW-Authenticate"
 ).split(", ")
 
 _KEYS: Final[dict[str, str]] = {

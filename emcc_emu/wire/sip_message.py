@@ -5,6 +5,7 @@ RFC 3261 sections 7, 8.1.1, 8.2.6 and 20.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Final
 
@@ -239,7 +240,7 @@ class SipMessage:
         changed = {**params, "received": ip}
         if wants_rport:
             changed["rport"] = str(port)
-        self.replace_top_via(Via(via.transport, via.host, via.port, changed))
+        self.replace_top_via(dataclasses.replace(via, params=changed))
 
     def encode(self) -> bytes:
         """The bytes for the wire. Content-Length is always written, and right; header order is kept.

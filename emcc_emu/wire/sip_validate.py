@@ -33,7 +33,7 @@ _VALUE: Final = r"(?:\"(?:[^\"\\]|\\.)*+\"|[^\s;,\"<>]++)"
 _PARAMS: Final = rf"(?:\s*+;\s*+{_TOKEN}(?:\s*+=\s*+{_VALUE}?)?)*+\s*+"
 _STRICT_PARAMS: Final = re.compile(_PARAMS, re.DOTALL)
 _STRICT_VIA: Final = re.compile(
-    rf"SIP\s*+/\s*+2\.0\s*+/\s*+{_TOKEN}\s++(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:\s*+:\s*+[0-9]++)?{_PARAMS}",
+    rf"SIP\s*+/\s*+[0-9]++\.[0-9]++\s*+/\s*+{_TOKEN}\s++(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:\s*+:\s*+[0-9]++)?{_PARAMS}",
     re.IGNORECASE | re.DOTALL,
 )
 _USUAL_ADDRESS: Final = re.compile(

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 FailureKind: TypeAlias = Literal["refused", "timeout", "tls", "closed", "invalid", "url"]
-"""Why no answer came: no connection, silence, no trust, connection lost on the way, bytes that are not HTTP, bad URL."""
+"""Why no answer came: no connection, silence, no trust, connection lost, bytes that are not HTTP, a bad URL."""
 
 DEFAULT_TIMEOUT_S = 5.0
 """Time for one request, connecting included. Seconds."""

@@ -39,14 +39,14 @@ from emcc_emu.wire.phone_objects import (
     TouchMenuItem,
 )
 
-__all__ = ["ITEM_SHAPES", "ROOT_SHAPES", "SHAPE_BY_ROOT", "Attribute", "Items", "Leaf", "Shape"]
+__all__ = ["ITEM_SHAPES", "ROOT_SHAPES", "SHAPE_BY_ROOT", "Items", "Leaf", "Shape"]
 
 Kind: TypeAlias = Literal["text", "number", "hex"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leaf:
-    """A child element with text.
+    """A child element with text, or an attribute.
 
     Limits are characters for text, the value for a number, bytes once decoded for hex digits.
     """
@@ -57,7 +57,8 @@ class Leaf:
     high: int
     kind: Kind = "text"
     is_mandatory: bool = False
-    is_attribute: bool = False
+    is_text_of_item: bool = False
+    """May be missing and is empty then."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,25 +83,42 @@ class Shape:
     is_one_line: bool = True
     """Written on one line, as items are."""
 
+    children_by_name: dict[str, Leaf | Items] = dataclasses.field(init=False, repr=False)
+    mandatory: tuple[tuple[str, str], ...] = dataclasses.field(init=False, repr=False)
+    """Fields without which an object is refused, with the names of their elements."""
 
-def Attribute(  # noqa: N802  reads as the other entries of the tables
-    name: str, field: str, low: int, high: int, kind: Kind = "text", *, is_mandatory: bool = False
-) -> Leaf:
-    """An attribute, with limits as those of `Leaf`."""
-    return Leaf(name, field, low, high, kind, is_mandatory, is_attribute=True)
+    optional_texts: dict[str, str] = dataclasses.field(init=False, repr=False)
+    """Texts of an item that are empty when missing; those of pages are None."""
+
+    def __post_init__(self) -> None:
+        entries = (*self.attributes, *self.children)
+        mandatory = [
+            (entry.field, entry.element)
+            for entry in entries
+            if (entry.is_mandatory if isinstance(entry, Leaf) else entry.low > 0)
+        ]
+        texts = [entry.field for entry in self.children if isinstance(entry, Leaf) and entry.is_text_of_item]
+        object.__setattr__(self, "children_by_name", {child.element: child for child in self.children})
+        object.__setattr__(self, "mandatory", tuple(mandatory))
+        object.__setattr__(self, "optional_texts", dict.fromkeys(texts, ""))
 
 
-def _url(high: int = 256, *, is_mandatory: bool = False) -> Leaf:
-    return Leaf("URL", "url", 1 if is_mandatory else 0, high, is_mandatory=is_mandatory)
+def _text(element: str, field: str, high: int) -> Leaf:
+    """A text of an item that may be missing."""
+    return Leaf(element, field, 0, high, is_text_of_item=True)
+
+
+_URL = Leaf("URL", "url", 1, 256, is_mandatory=True)
+_ITEM_URL = _text("URL", "url", 256)
 
 
 _PAGE_ATTRIBUTES = (
-    Attribute("keypadTarget", "keypad_target", 1, 15),
-    Attribute("appId", "app_id", 1, 64),
-    Attribute("onAppFocusLost", "on_app_focus_lost", 1, 256),
-    Attribute("onAppFocusGained", "on_app_focus_gained", 1, 256),
-    Attribute("onAppMinimized", "on_app_minimized", 1, 256),
-    Attribute("onAppClosed", "on_app_closed", 1, 256),
+    Leaf("keypadTarget", "keypad_target", 1, 15),
+    Leaf("appId", "app_id", 1, 64),
+    Leaf("onAppFocusLost", "on_app_focus_lost", 1, 256),
+    Leaf("onAppFocusGained", "on_app_focus_gained", 1, 256),
+    Leaf("onAppMinimized", "on_app_minimized", 1, 256),
+    Leaf("onAppClosed", "on_app_closed", 1, 256),
 )
 _PAGE_HEAD = (Leaf("Title", "title", 0, 32), Leaf("Prompt", "prompt", 0, 32))
 _PAGE_KEYS = (Items("SoftKeyItem", "soft_keys", SoftKeyItem, 16), Items("KeyItem", "keys", KeyItem, 32))
@@ -134,20 +152,20 @@ ROOT_SHAPES: dict[type, Shape] = {
     PhoneMenu: _page("CiscoIPPhoneMenu", Items("MenuItem", "items", MenuItem, 100)),
     PhoneInput: _page(
         "CiscoIPPhoneInput",
-        _url(is_mandatory=True),
+        _URL,
         Items("InputItem", "items", InputItem, 5),
-        attributes=(Attribute("method", "method", 3, 4),),
+        attributes=(Leaf("method", "method", 3, 4),),
     ),
     PhoneDirectory: _page("CiscoIPPhoneDirectory", Items("DirectoryEntry", "entries", DirectoryEntry, 32)),
     PhoneImage: _page("CiscoIPPhoneImage", *_PICTURE),
-    PhoneImageFile: _page("CiscoIPPhoneImageFile", *_location(297, 167), _url(is_mandatory=True)),
+    PhoneImageFile: _page("CiscoIPPhoneImageFile", *_location(297, 167), _URL),
     PhoneGraphicMenu: _page("CiscoIPPhoneGraphicMenu", *_PICTURE, Items("MenuItem", "items", MenuItem, 12)),
     PhoneGraphicFileMenu: _page(
         "CiscoIPPhoneGraphicFileMenu",
         *_location(297, 167),
-        _url(is_mandatory=True),
+        _URL,
         Items("MenuItem", "items", TouchMenuItem, 32),
-        attributes=(Attribute("WindowMode", "window_mode", 4, 6),),
+        attributes=(Leaf("WindowMode", "window_mode", 4, 6),),
     ),
     PhoneIconMenu: _page(
         "CiscoIPPhoneIconMenu",
@@ -162,16 +180,14 @@ ROOT_SHAPES: dict[type, Shape] = {
     PhoneStatus: Shape(
         "CiscoIPPhoneStatus", (), (*_STATUS_HEAD, *_location(105, 20), *_bitmap(106, 21, 557)), is_one_line=False
     ),
-    PhoneStatusFile: Shape(
-        "CiscoIPPhoneStatusFile", (), (*_STATUS_HEAD, *_location(261, 49), _url(is_mandatory=True)), is_one_line=False
-    ),
+    PhoneStatusFile: Shape("CiscoIPPhoneStatusFile", (), (*_STATUS_HEAD, *_location(261, 49), _URL), is_one_line=False),
     PhoneExecute: Shape(
         "CiscoIPPhoneExecute", (), (Items("ExecuteItem", "items", ExecuteItem, 3, low=1),), is_one_line=False
     ),
     PhoneResponse: Shape(
         "CiscoIPPhoneResponse", (), (Items("ResponseItem", "items", ResponseItem, 3),), is_one_line=False
     ),
-    PhoneError: Shape("CiscoIPPhoneError", (Attribute("Number", "number", 0, 999, "number", is_mandatory=True),)),
+    PhoneError: Shape("CiscoIPPhoneError", (Leaf("Number", "number", 0, 999, "number", is_mandatory=True),)),
 }
 """Shape of each document."""
 
@@ -184,7 +200,7 @@ ITEM_SHAPES: dict[type, Shape] = {
         (),
         (
             Leaf("Name", "name", 0, 32, is_mandatory=True),
-            Leaf("URL", "url", 0, 256),
+            _ITEM_URL,
             Leaf("URLDown", "url_down", 1, 256),
             Leaf("Position", "position", 1, 16, "number", is_mandatory=True),
         ),
@@ -198,32 +214,30 @@ ITEM_SHAPES: dict[type, Shape] = {
             Leaf("URLDown", "url_down", 1, 256),
         ),
     ),
-    MenuItem: Shape("MenuItem", (), (Leaf("Name", "name", 0, 64), _url())),
+    MenuItem: Shape("MenuItem", (), (_text("Name", "name", 64), _ITEM_URL)),
     InputItem: Shape(
         "InputItem",
         (),
         (
-            Leaf("DisplayName", "display_name", 0, 32),
+            _text("DisplayName", "display_name", 32),
             Leaf("QueryStringParam", "query_string_param", 1, 32, is_mandatory=True),
             Leaf("DefaultValue", "default_value", 0, 32),
             Leaf("InputFlags", "input_flags", 1, 2),
         ),
         is_one_line=False,
     ),
-    DirectoryEntry: Shape("DirectoryEntry", (), (Leaf("Name", "name", 0, 32), Leaf("Telephone", "telephone", 0, 32))),
+    DirectoryEntry: Shape("DirectoryEntry", (), (_text("Name", "name", 32), _text("Telephone", "telephone", 32))),
     TouchArea: Shape(
         "TouchArea",
-        tuple(
-            Attribute(name, name.lower(), 0, 65535, "number", is_mandatory=True) for name in ("X1", "Y1", "X2", "Y2")
-        ),
+        tuple(Leaf(name, name.lower(), 0, 65535, "number", is_mandatory=True) for name in ("X1", "Y1", "X2", "Y2")),
     ),
     TouchMenuItem: Shape(
         "MenuItem",
         (),
-        (Leaf("Name", "name", 0, 32), _url(), Items("TouchArea", "area", TouchArea, 1, is_single=True)),
+        (_text("Name", "name", 32), _ITEM_URL, Items("TouchArea", "area", TouchArea, 1, is_single=True)),
     ),
     IconMenuItem: Shape(
-        "MenuItem", (), (Leaf("Name", "name", 0, 64), _url(), Leaf("IconIndex", "icon_index", 0, 9, "number"))
+        "MenuItem", (), (_text("Name", "name", 64), _ITEM_URL, Leaf("IconIndex", "icon_index", 0, 9, "number"))
     ),
     IconItem: Shape(
         "IconItem",
@@ -236,22 +250,20 @@ ITEM_SHAPES: dict[type, Shape] = {
             Leaf("Data", "data", 0, 40, "hex"),
         ),
     ),
-    IconFileItem: Shape(
-        "IconItem", (), (Leaf("Index", "index", 0, 9, "number", is_mandatory=True), _url(is_mandatory=True))
-    ),
+    IconFileItem: Shape("IconItem", (), (Leaf("Index", "index", 0, 9, "number", is_mandatory=True), _URL)),
     ExecuteItem: Shape(
         "ExecuteItem",
         (
-            Attribute("Priority", "priority", 0, 2, "number"),
-            Attribute("URL", "url", 1, 256, is_mandatory=True),
+            Leaf("Priority", "priority", 0, 2, "number"),
+            Leaf("URL", "url", 1, 256, is_mandatory=True),
         ),
     ),
     ResponseItem: Shape(
         "ResponseItem",
         (
-            Attribute("URL", "url", 0, 256, is_mandatory=True),
-            Attribute("Data", "data", 0, 256),
-            Attribute("Status", "status", 0, 999, "number", is_mandatory=True),
+            Leaf("URL", "url", 0, 256, is_mandatory=True),
+            Leaf("Data", "data", 0, 256),
+            Leaf("Status", "status", 0, 999, "number", is_mandatory=True),
         ),
     ),
 }

@@ -1,8 +1,8 @@
 """Reading and writing the XML objects of a phone's screen, and checking them against the limits of the schema.
 
-`parse_phone_object` takes the children in any order, since servers differ and phones accept it; `build_phone_object` writes
-them in one order: title, prompt, the object's own children, softkeys, keys. `find_limit_breaks` says what a strict phone
-would refuse.
+`parse_phone_object` takes the children in any order, since servers differ and phones accept it; `build_phone_object`
+writes them in one order: title, prompt, the object's own children, softkeys, keys. `find_limit_breaks` says what a
+strict phone would refuse.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from emcc_emu.errors import XmlInvalid
+from emcc_emu.wire.phone_limits import find_limit_breaks
 from emcc_emu.wire.phone_objects import (
     DirectoryEntry,
     ExecuteItem,
@@ -41,7 +42,6 @@ from emcc_emu.wire.phone_objects import (
     TouchArea,
     TouchMenuItem,
 )
-from emcc_emu.wire.phone_limits import find_limit_breaks
 from emcc_emu.wire.phone_shapes import ITEM_SHAPES, ROOT_SHAPES, SHAPE_BY_ROOT, Items, Leaf, Shape
 from emcc_emu.wire.phone_uri import (
     append_query,
@@ -164,14 +164,13 @@ def parse_phone_object(data: bytes) -> PhoneObject:
 
 def _read(shape: Shape, element: Element) -> dict[str, Any]:
     """Arguments for the dataclass of an element."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(shape.optional_texts)
     for leaf in shape.attributes:
         text = element.get(leaf.element)
         if text is not None:
             values[leaf.field] = _convert(leaf, text)
-    by_name = {child.element: child for child in shape.children}
     for child in element:
-        entry = by_name.get(str(child.tag))
+        entry = shape.children_by_name.get(str(child.tag))
         if entry is None:
             raise XmlInvalid(f"{shape.element} holds an unknown element {str(child.tag)[:64]!r}")
         if isinstance(entry, Leaf):
@@ -179,25 +178,10 @@ def _read(shape: Shape, element: Element) -> dict[str, Any]:
             continue
         item = entry.item(**_read(ITEM_SHAPES[entry.item], child))
         values[entry.field] = item if entry.is_single else (*values.get(entry.field, ()), item)
-    for leaf in (*shape.attributes, *shape.children):
-        if leaf.field not in values:
-            _check_missing(shape, leaf, values)
+    for field, name in shape.mandatory:
+        if field not in values:
+            raise XmlInvalid(f"{shape.element} has no {name}")
     return values
-
-
-def _check_missing(shape: Shape, leaf: Leaf | Items, values: dict[str, Any]) -> None:
-    """Refuse an object without a mandatory part; fill in a text that may be missing but has no default."""
-    if isinstance(leaf, Items):
-        if leaf.low:
-            raise XmlInvalid(f"{shape.element} has no {leaf.element}")
-    elif leaf.is_mandatory:
-        raise XmlInvalid(f"{shape.element} has no {leaf.element}")
-    elif leaf.field in _TEXTS_OF_ITEMS and shape.element in _ITEMS_WITH_TEXTS:
-        values[leaf.field] = ""
-
-
-_TEXTS_OF_ITEMS = frozenset({"name", "url", "display_name", "telephone"})
-_ITEMS_WITH_TEXTS = frozenset({"MenuItem", "InputItem", "DirectoryEntry", "SoftKeyItem"})
 
 
 def _convert(leaf: Leaf, text: str) -> str | int:

@@ -1,0 +1,200 @@
+"""The `sipProfile` part of a phone's configuration: proxies, timers, and the buttons that a login replaces."""
+
+from __future__ import annotations
+
+from emcc_emu.errors import XmlInvalid
+from emcc_emu.wire.device_config import FEATURE_LINE, DeviceConfig, FeatureButton, LineConfig, SipTimers
+from emcc_emu.wire.device_config_parts import flag, number, text, write_leaf
+from emcc_emu.wire.xml import Element
+
+__all__ = ["MAX_BUTTONS", "read_buttons", "read_sip_timers", "write_sip_profile"]
+
+MAX_BUTTONS = 256
+"""Most buttons read from one file; the largest phones with add-on modules have fewer."""
+
+_CALL_FEATURES = (
+    "<sipCallFeatures>\n<cnfJoinEnabled>true</cnfJoinEnabled>\n"
+    "<callForwardURI>x-cisco-serviceuri-cfwdall</callForwardURI>\n"
+    "<callPickupURI>x-cisco-serviceuri-pickup</callPickupURI>\n"
+    "<callPickupListURI>x-cisco-serviceuri-opickup</callPickupListURI>\n"
+    "<callPickupGroupURI>x-cisco-serviceuri-gpickup</callPickupGroupURI>\n"
+    "<meetMeServiceURI>x-cisco-serviceuri-meetme</meetMeServiceURI>\n"
+    "<abbreviatedDialURI>x-cisco-serviceuri-abbrdial</abbreviatedDialURI>\n"
+    "<rfc2543Hold>false</rfc2543Hold>\n<callHoldRingback>2</callHoldRingback>\n"
+    "<URIDialingDisplayPreference>1</URIDialingDisplayPreference>\n"
+    "<localCfwdEnable>true</localCfwdEnable>\n<semiAttendedTransfer>true</semiAttendedTransfer>\n"
+    "<anonymousCallBlock>2</anonymousCallBlock>\n<callerIdBlocking>2</callerIdBlocking>\n"
+    "<remoteCcEnable>true</remoteCcEnable>\n<retainForwardInformation>false</retainForwardInformation>\n"
+    "</sipCallFeatures>\n"
+)
+_PROXIES = (
+    "<sipProxies>\n<backupProxy>USECALLMANAGER</backupProxy>\n<backupProxyPort>5060</backupProxyPort>\n"
+    "<emergencyProxy>USECALLMANAGER</emergencyProxy>\n<emergencyProxyPort>5060</emergencyProxyPort>\n"
+    "<outboundProxy>USECALLMANAGER</outboundProxy>\n<outboundProxyPort>5060</outboundProxyPort>\n"
+    "<registerWithProxy>true</registerWithProxy>\n</sipProxies>\n"
+)
+_FORWARD_DISPLAY = (
+    "<forwardCallInfoDisplay>\n<callerName>true</callerName>\n<callerNumber>false</callerNumber>\n"
+    "<redirectedNumber>false</redirectedNumber>\n<dialedNumber>true</dialedNumber>\n</forwardCallInfoDisplay>\n"
+)
+
+
+def write_sip_profile(config: DeviceConfig) -> str:
+    """Write the whole `sipProfile` element."""
+    buttons = [(line.button, _write_line(line)) for line in config.lines]
+    buttons += [(button.button, _write_button(button)) for button in config.buttons]
+    written = "".join([entry for _, entry in sorted(buttons, key=lambda button: button[0])])
+    return (
+        f"<sipProfile>\n{_PROXIES}{_CALL_FEATURES}{_write_timers(config.sip_timers)}"
+        "<autoAnswerTimer>1</autoAnswerTimer>\n<autoAnswerAltBehavior>false</autoAnswerAltBehavior>\n"
+        "<autoAnswerOverride>true</autoAnswerOverride>\n<transferOnhookEnabled>false</transferOnhookEnabled>\n"
+        "<enableVad>false</enableVad>\n<preferredCodec>none</preferredCodec>\n<dtmfAvtPayload>101</dtmfAvtPayload>\n"
+        f"<dtmfDbLevel>3</dtmfDbLevel>\n<dtmfOutofBand>avt</dtmfOutofBand>\n<kpml>{config.kpml}</kpml>\n"
+        f"{write_leaf('phoneLabel', config.phone_label)}\n<stutterMsgWaiting>2</stutterMsgWaiting>\n"
+        "<callStats>false</callStats>\n<offhookToFirstDigitTimer>15000</offhookToFirstDigitTimer>\n"
+        "<T302Timer>15000</T302Timer>\n"
+        "<silentPeriodBetweenCallWaitingBursts>10</silentPeriodBetweenCallWaitingBursts>\n"
+        "<disableLocalSpeedDialConfig>true</disableLocalSpeedDialConfig>\n<poundEndOfDial>false</poundEndOfDial>\n"
+        f"<startMediaPort>{config.start_media_port}</startMediaPort>\n"
+        f"<stopMediaPort>{config.stop_media_port}</stopMediaPort>\n"
+        f"<organizationTopLevelDomain></organizationTopLevelDomain>\n<sipLines>\n{written}</sipLines>\n"
+        "<externalNumberMask></externalNumberMask>\n"
+        f"<voipControlPort>{config.voip_control_port}</voipControlPort>\n<dscpForAudio>184</dscpForAudio>\n"
+        "<dscpVideo>136</dscpVideo>\n<ringSettingBusyStationPolicy>0</ringSettingBusyStationPolicy>\n"
+        f"{write_leaf('dialTemplate', config.dial_template_file)}\n"
+        f"{write_leaf('softKeyFile', config.soft_key_file)}\n<alwaysUsePrimeLine>false</alwaysUsePrimeLine>\n"
+        "<alwaysUsePrimeLineVoiceMail>false</alwaysUsePrimeLineVoiceMail>\n</sipProfile>\n"
+    )
+
+
+def _write_timers(timers: SipTimers) -> str:
+    return (
+        f"<sipStack>\n<sipInviteRetx>{timers.invite_retransmissions}</sipInviteRetx>\n"
+        f"<sipRetx>{timers.retransmissions}</sipRetx>\n"
+        f"<timerInviteExpires>{timers.invite_expires_s}</timerInviteExpires>\n"
+        f"<timerRegisterExpires>{timers.register_expires_s}</timerRegisterExpires>\n"
+        f"<timerRegisterDelta>{timers.register_delta_s}</timerRegisterDelta>\n"
+        f"<timerKeepAliveExpires>{timers.keepalive_expires_s}</timerKeepAliveExpires>\n"
+        f"<timerSubscribeExpires>{timers.subscribe_expires_s}</timerSubscribeExpires>\n"
+        f"<timerSubscribeDelta>{timers.subscribe_delta_s}</timerSubscribeDelta>\n"
+        f"<timerT1>{timers.t1_ms}</timerT1>\n<timerT2>{timers.t2_ms}</timerT2>\n"
+        f"<maxRedirects>{timers.max_redirects}</maxRedirects>\n<remotePartyID>true</remotePartyID>\n"
+        "<userInfo>None</userInfo>\n</sipStack>\n"
+    )
+
+
+def _write_line(line: LineConfig) -> str:
+    digest = ""
+    if line.auth_name:
+        digest = f"{write_leaf('authName', line.auth_name)}\n{write_leaf('authPassword', line.auth_password)}\n"
+    return (
+        f'<line button="{line.button}" lineIndex="{line.line_index}">\n<featureID>{FEATURE_LINE}</featureID>\n'
+        f"{write_leaf('featureLabel', line.label or line.name)}\n{write_leaf('proxy', line.proxy)}\n"
+        f"<port>{line.port}</port>\n{write_leaf('name', line.name)}\n"
+        f"{write_leaf('displayName', line.display_name)}\n"
+        f"<autoAnswer><autoAnswerEnabled>{int(line.is_auto_answer)}</autoAnswerEnabled></autoAnswer>\n"
+        f"<callWaiting>{line.call_waiting}</callWaiting>\n{digest}<sharedLine>{flag(line.is_shared)}</sharedLine>\n"
+        f"<messageWaitingLampPolicy>{line.message_waiting_lamp_policy}</messageWaitingLampPolicy>\n"
+        f"<messageWaitingAMWI>0</messageWaitingAMWI>\n{write_leaf('messagesNumber', line.messages_number)}\n"
+        f"<ringSettingIdle>{line.ring_setting_idle}</ringSettingIdle>\n"
+        f"<ringSettingActive>{line.ring_setting_active}</ringSettingActive>\n{write_leaf('contact', line.contact)}\n"
+        f"{_FORWARD_DISPLAY}<maxNumCalls>{line.max_calls}</maxNumCalls>\n"
+        f"<busyTrigger>{line.busy_trigger}</busyTrigger>\n</line>\n"
+    )
+
+
+def _write_button(button: FeatureButton) -> str:
+    number_ = f"{write_leaf('speedDialNumber', button.speed_dial_number)}\n" if button.speed_dial_number else ""
+    service = f"{write_leaf('serviceURI', button.service_uri)}\n" if button.service_uri else ""
+    return (
+        f'<line button="{button.button}">\n<featureID>{button.feature_id}</featureID>\n'
+        f"{write_leaf('featureLabel', button.label)}\n{number_}{service}</line>\n"
+    )
+
+
+def read_buttons(element: Element | None) -> tuple[tuple[LineConfig, ...], tuple[FeatureButton, ...]]:
+    """Read `sipLines`: the lines, and the buttons that are no lines, each in the order of the file.
+
+    Raises:
+        XmlInvalid: A line has no name, or text stands where a number must be, or there are too many buttons.
+    """
+    lines: list[LineConfig] = []
+    buttons: list[FeatureButton] = []
+    for place, entry in enumerate(() if element is None else element.iterfind("line"), start=1):
+        if place > MAX_BUTTONS:
+            raise XmlInvalid(f"more than {MAX_BUTTONS} buttons")
+        button = _attribute(entry, "button", place)
+        feature_id = number(entry, "featureID", FEATURE_LINE)
+        if feature_id == FEATURE_LINE:
+            lines.append(_read_line(entry, button, _attribute(entry, "lineIndex", len(lines) + 1)))
+            continue
+        buttons.append(
+            FeatureButton(
+                button=button,
+                feature_id=feature_id,
+                label=text(entry, "featureLabel"),
+                speed_dial_number=text(entry, "speedDialNumber"),
+                service_uri=text(entry, "serviceURI"),
+            )
+        )
+    return tuple(lines), tuple(buttons)
+
+
+def _attribute(element: Element, name: str, default: int) -> int:
+    value = element.get(name)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) <= 9):
+        raise XmlInvalid(f"attribute {name} {value[:32]!r} is not a number")
+    return int(value)
+
+
+def _read_line(entry: Element, button: int, line_index: int) -> LineConfig:
+    name = text(entry, "name")
+    if not name:
+        raise XmlInvalid(f"line button {button} has no name")
+    return LineConfig(
+        button=button,
+        line_index=line_index,
+        name=name,
+        contact=text(entry, "contact", name),
+        label=text(entry, "featureLabel"),
+        display_name=text(entry, "displayName"),
+        proxy=text(entry, "proxy", "USECALLMANAGER"),
+        port=number(entry, "port", 5060),
+        auth_name=text(entry, "authName"),
+        auth_password=text(entry, "authPassword"),
+        messages_number=text(entry, "messagesNumber"),
+        is_shared=text(entry, "sharedLine") == "true",
+        max_calls=number(entry, "maxNumCalls", 4),
+        busy_trigger=number(entry, "busyTrigger", 2),
+        is_auto_answer=text(entry, "autoAnswer/autoAnswerEnabled", "0") not in ("0", "false"),
+        message_waiting_lamp_policy=number(entry, "messageWaitingLampPolicy", 3),
+        ring_setting_idle=number(entry, "ringSettingIdle", 4),
+        ring_setting_active=number(entry, "ringSettingActive", 5),
+        call_waiting=number(entry, "callWaiting", 3),
+    )
+
+
+def read_sip_timers(element: Element | None) -> SipTimers:
+    """Read `sipStack`; what is missing has its default.
+
+    Raises:
+        XmlInvalid: Text stands where a number must be.
+    """
+    default = SipTimers()
+    if element is None:
+        return default
+    return SipTimers(
+        register_expires_s=number(element, "timerRegisterExpires", default.register_expires_s),
+        register_delta_s=number(element, "timerRegisterDelta", default.register_delta_s),
+        keepalive_expires_s=number(element, "timerKeepAliveExpires", default.keepalive_expires_s),
+        subscribe_expires_s=number(element, "timerSubscribeExpires", default.subscribe_expires_s),
+        subscribe_delta_s=number(element, "timerSubscribeDelta", default.subscribe_delta_s),
+        invite_expires_s=number(element, "timerInviteExpires", default.invite_expires_s),
+        t1_ms=number(element, "timerT1", default.t1_ms),
+        t2_ms=number(element, "timerT2", default.t2_ms),
+        invite_retransmissions=number(element, "sipInviteRetx", default.invite_retransmissions),
+        retransmissions=number(element, "sipRetx", default.retransmissions),
+        max_redirects=number(element, "maxRedirects", default.max_redirects),
+    )

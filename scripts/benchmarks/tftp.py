@@ -13,6 +13,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -36,7 +37,7 @@ OURS = "emcc-emu"
 PACKAGES = ("atftpd", "tftpd-hpa", "libwrap0")
 
 
-def run(rounds: int = 3, seconds: float = 1.0) -> dict[str, dict[str, object]]:
+def run(rounds: int = 5, seconds: float = 0.6) -> dict[str, dict[str, object]]:
     """Measure all servers in turn, ``rounds`` times.
 
     Returns:
@@ -102,10 +103,11 @@ def _start_servers(stack: contextlib.ExitStack) -> dict[str, int]:
             [part.replace("PORT", str(port)) for part in command],
             env=environment,
             preexec_fn=_pin(SERVER_CORE),
+            start_new_session=True,
             stderr=subprocess.DEVNULL,
         )
         stack.callback(process.wait)
-        stack.callback(process.kill)
+        stack.callback(os.killpg, process.pid, signal.SIGKILL)  # tftpd-hpa leaves a child per unfinished transfer
         if _answers(port):
             servers[name] = port
         elif name == OURS:
@@ -253,8 +255,8 @@ def _pairs(options: dict[str, int]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.6)
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     parser.add_argument("--load", type=int, metavar="PORT", help=argparse.SUPPRESS)
     parser.add_argument("--options", default="{}", help=argparse.SUPPRESS)

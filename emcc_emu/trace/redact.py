@@ -43,7 +43,7 @@ _SECRET_ELEMENT = (
 )
 # The value ends where an element ends in the same encoding; a value that never ends is hidden to the last byte.
 _ELEMENT = re.compile(
-    _LESS + _SECRET_ELEMENT + rb"(?:" + _SPACE + rb"(?:(?!" + _MORE + rb").)*?)?" + _MORE
+    _LESS + _SECRET_ELEMENT + rb"(?:" + _SPACE + rb"(?:(?!" + _MORE + rb").)*?)?(?<!/)(?<!%2[Ff])" + _MORE
     + rb"(?P<secret>.*?)(?:(?P=lt)(?=" + _SLASH + rb")|\Z)",
     re.IGNORECASE | re.DOTALL,
 )  # fmt: skip

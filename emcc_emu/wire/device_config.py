@@ -1,7 +1,7 @@
 """The configuration file of a phone, `SEP<MAC>.cnf.xml`: what it says, as dataclasses.
 
-`emcc_emu.wire.device_config_xml` writes the file in the order in which a real Unified CM 11.x writes it, and reads it as a
-phone does. The small file that turns on EMCC mode is in `emcc_emu.wire.emcc_mini_config`.
+`emcc_emu.wire.device_config_xml` writes the file in the order in which a real Unified CM 11.x writes it, and reads it
+as a phone does. The small file that turns on EMCC mode is in `emcc_emu.wire.phone_files`.
 """
 
 from __future__ import annotations

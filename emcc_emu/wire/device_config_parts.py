@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from emcc_emu.errors import XmlInvalid
 from emcc_emu.wire.device_config import CallManagerMember, TvsMember
-from emcc_emu.wire.xml import Element, escape
+from emcc_emu.wire.xml import escape
+from emcc_emu.wire.xml_section import Section
 
 __all__ = [
     "MAX_MEMBERS",
     "flag",
-    "number",
     "read_call_managers",
     "read_tvs",
-    "text",
     "write_call_manager_group",
     "write_leaf",
     "write_tvs",
@@ -32,26 +30,6 @@ def write_leaf(name: str, content: str) -> str:
 def flag(is_set: bool) -> str:
     """How a configuration file writes a truth value."""
     return "true" if is_set else "false"
-
-
-def text(element: Element, path: str, default: str = "") -> str:
-    """Text at a path without surrounding white space; `default` when the element is missing or empty."""
-    found = element.findtext(path)
-    return found.strip() or default if found else default
-
-
-def number(element: Element, path: str, default: int) -> int:
-    """Number at a path; `default` when the element is missing or empty.
-
-    Raises:
-        XmlInvalid: The text is not a number.
-    """
-    found = text(element, path)
-    if not found:
-        return default
-    if not (found.isascii() and found.isdigit() and len(found) <= 9):
-        raise XmlInvalid(f"{path} {found[:32]!r} is not a number")
-    return int(found)
 
 
 def write_call_manager_group(name: str, members: Sequence[CallManagerMember]) -> str:
@@ -77,45 +55,36 @@ def _write_member(member: CallManagerMember) -> str:
     )
 
 
-def read_call_managers(group: Element | None) -> tuple[CallManagerMember, ...]:
+def read_call_managers(group: Section) -> tuple[CallManagerMember, ...]:
     """Read the members of a `callManagerGroup` by priority; a member without an address is skipped.
 
     Raises:
         XmlInvalid: Text stands where a number must be.
     """
-    if group is None:
-        return ()
     members = [
-        _read_member(member, manager)
-        for member in group.iterfind("members/member")
-        if (manager := member.find("callManager")) is not None and text(manager, "processNodeName")
+        _read_member(member.attribute_number("priority"), member.section("callManager"))
+        for member in group.section("members").sections("member")
     ]
-    return tuple(sorted(members, key=lambda member: member.priority)[:MAX_MEMBERS])
+    found = sorted([member for member in members if member.address], key=lambda member: member.priority)
+    return tuple(found[:MAX_MEMBERS])
 
 
-def _read_member(member: Element, manager: Element) -> CallManagerMember:
-    oauth = number(manager, "ports/sipOAuthPort", 0)
-    mra_oauth = number(manager, "ports/sipMRAOAuthPort", 0)
+def _read_member(priority: int, manager: Section) -> CallManagerMember:
+    ports = manager.section("ports")
+    mgcp = ports.section("mgcpPorts")
     return CallManagerMember(
-        address=text(manager, "processNodeName"),
-        name=text(manager, "name"),
-        priority=_priority(member),
-        sip_port=number(manager, "ports/sipPort", 5060),
-        secured_sip_port=number(manager, "ports/securedSipPort", 5061),
-        ethernet_phone_port=number(manager, "ports/ethernetPhonePort", 2000),
-        mgcp_listen_port=number(manager, "ports/mgcpPorts/listen", 2427),
-        mgcp_keepalive_port=number(manager, "ports/mgcpPorts/keepAlive", 2428),
-        sip_oauth_port=oauth or None,
-        sip_mra_oauth_port=mra_oauth or None,
-        description=text(manager, "description"),
+        address=manager.text("processNodeName"),
+        name=manager.text("name"),
+        priority=priority,
+        sip_port=ports.number("sipPort", 5060),
+        secured_sip_port=ports.number("securedSipPort", 5061),
+        ethernet_phone_port=ports.number("ethernetPhonePort", 2000),
+        mgcp_listen_port=mgcp.number("listen", 2427),
+        mgcp_keepalive_port=mgcp.number("keepAlive", 2428),
+        sip_oauth_port=ports.number("sipOAuthPort", 0) or None,
+        sip_mra_oauth_port=ports.number("sipMRAOAuthPort", 0) or None,
+        description=manager.text("description"),
     )
-
-
-def _priority(member: Element) -> int:
-    value = member.get("priority", "0")
-    if not (value.isascii() and value.isdigit() and len(value) <= 9):
-        raise XmlInvalid(f"member priority {value[:32]!r} is not a number")
-    return int(value)
 
 
 def write_tvs(members: Sequence[TvsMember]) -> str:
@@ -130,16 +99,14 @@ def write_tvs(members: Sequence[TvsMember]) -> str:
     return f"<TVS>\n<members>\n{written}</members>\n</TVS>\n"
 
 
-def read_tvs(element: Element | None) -> tuple[TvsMember, ...]:
+def read_tvs(element: Section) -> tuple[TvsMember, ...]:
     """Read the trust verification servers by priority.
 
     Raises:
         XmlInvalid: Text stands where a number must be.
     """
-    if element is None:
-        return ()
     members = [
-        TvsMember(text(member, "address"), number(member, "port", 2445), _priority(member))
-        for member in element.iterfind("members/member")
+        TvsMember(member.text("address"), member.number("port", 2445), member.attribute_number("priority"))
+        for member in element.section("members").sections("member")
     ]
     return tuple(sorted(members, key=lambda member: member.priority)[:MAX_MEMBERS])

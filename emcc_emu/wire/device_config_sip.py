@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from emcc_emu.errors import XmlInvalid
 from emcc_emu.wire.device_config import FEATURE_LINE, DeviceConfig, FeatureButton, LineConfig, SipTimers
-from emcc_emu.wire.device_config_parts import flag, number, text, write_leaf
-from emcc_emu.wire.xml import Element
+from emcc_emu.wire.device_config_parts import flag, write_leaf
+from emcc_emu.wire.xml_section import Section
 
 __all__ = ["MAX_BUTTONS", "read_buttons", "read_sip_timers", "write_sip_profile"]
 
@@ -112,89 +112,81 @@ def _write_button(button: FeatureButton) -> str:
     )
 
 
-def read_buttons(element: Element | None) -> tuple[tuple[LineConfig, ...], tuple[FeatureButton, ...]]:
+def read_buttons(sip_lines: Section) -> tuple[tuple[LineConfig, ...], tuple[FeatureButton, ...]]:
     """Read `sipLines`: the lines, and the buttons that are no lines, each in the order of the file.
 
     Raises:
         XmlInvalid: A line has no name, or text stands where a number must be, or there are too many buttons.
     """
+    entries = sip_lines.sections("line")
+    if len(entries) > MAX_BUTTONS:
+        raise XmlInvalid(f"more than {MAX_BUTTONS} buttons")
     lines: list[LineConfig] = []
     buttons: list[FeatureButton] = []
-    for place, entry in enumerate(() if element is None else element.iterfind("line"), start=1):
-        if place > MAX_BUTTONS:
-            raise XmlInvalid(f"more than {MAX_BUTTONS} buttons")
-        button = _attribute(entry, "button", place)
-        feature_id = number(entry, "featureID", FEATURE_LINE)
+    for place, entry in enumerate(entries, start=1):
+        button = entry.attribute_number("button", place)
+        feature_id = entry.number("featureID", FEATURE_LINE)
         if feature_id == FEATURE_LINE:
-            lines.append(_read_line(entry, button, _attribute(entry, "lineIndex", len(lines) + 1)))
-            continue
-        buttons.append(
-            FeatureButton(
-                button=button,
-                feature_id=feature_id,
-                label=text(entry, "featureLabel"),
-                speed_dial_number=text(entry, "speedDialNumber"),
-                service_uri=text(entry, "serviceURI"),
-            )
-        )
+            lines.append(_read_line(entry, button, entry.attribute_number("lineIndex", len(lines) + 1)))
+        else:
+            buttons.append(_read_button(entry, button, feature_id))
     return tuple(lines), tuple(buttons)
 
 
-def _attribute(element: Element, name: str, default: int) -> int:
-    value = element.get(name)
-    if value is None:
-        return default
-    if not (value.isascii() and value.isdigit() and len(value) <= 9):
-        raise XmlInvalid(f"attribute {name} {value[:32]!r} is not a number")
-    return int(value)
+def _read_button(entry: Section, button: int, feature_id: int) -> FeatureButton:
+    return FeatureButton(
+        button=button,
+        feature_id=feature_id,
+        label=entry.text("featureLabel"),
+        speed_dial_number=entry.text("speedDialNumber"),
+        service_uri=entry.text("serviceURI"),
+    )
 
 
-def _read_line(entry: Element, button: int, line_index: int) -> LineConfig:
-    name = text(entry, "name")
+def _read_line(entry: Section, button: int, line_index: int) -> LineConfig:
+    name = entry.text("name")
     if not name:
         raise XmlInvalid(f"line button {button} has no name")
     return LineConfig(
         button=button,
         line_index=line_index,
         name=name,
-        contact=text(entry, "contact", name),
-        label=text(entry, "featureLabel"),
-        display_name=text(entry, "displayName"),
-        proxy=text(entry, "proxy", "USECALLMANAGER"),
-        port=number(entry, "port", 5060),
-        auth_name=text(entry, "authName"),
-        auth_password=text(entry, "authPassword"),
-        messages_number=text(entry, "messagesNumber"),
-        is_shared=text(entry, "sharedLine") == "true",
-        max_calls=number(entry, "maxNumCalls", 4),
-        busy_trigger=number(entry, "busyTrigger", 2),
-        is_auto_answer=text(entry, "autoAnswer/autoAnswerEnabled", "0") not in ("0", "false"),
-        message_waiting_lamp_policy=number(entry, "messageWaitingLampPolicy", 3),
-        ring_setting_idle=number(entry, "ringSettingIdle", 4),
-        ring_setting_active=number(entry, "ringSettingActive", 5),
-        call_waiting=number(entry, "callWaiting", 3),
+        contact=entry.text("contact", name),
+        label=entry.text("featureLabel"),
+        display_name=entry.text("displayName"),
+        proxy=entry.text("proxy", "USECALLMANAGER"),
+        port=entry.number("port", 5060),
+        auth_name=entry.text("authName"),
+        auth_password=entry.text("authPassword"),
+        messages_number=entry.text("messagesNumber"),
+        is_shared=entry.text("sharedLine") == "true",
+        max_calls=entry.number("maxNumCalls", 4),
+        busy_trigger=entry.number("busyTrigger", 2),
+        is_auto_answer=entry.section("autoAnswer").text("autoAnswerEnabled", "0") not in ("0", "false"),
+        message_waiting_lamp_policy=entry.number("messageWaitingLampPolicy", 3),
+        ring_setting_idle=entry.number("ringSettingIdle", 4),
+        ring_setting_active=entry.number("ringSettingActive", 5),
+        call_waiting=entry.number("callWaiting", 3),
     )
 
 
-def read_sip_timers(element: Element | None) -> SipTimers:
+def read_sip_timers(stack: Section) -> SipTimers:
     """Read `sipStack`; what is missing has its default.
 
     Raises:
         XmlInvalid: Text stands where a number must be.
     """
     default = SipTimers()
-    if element is None:
-        return default
     return SipTimers(
-        register_expires_s=number(element, "timerRegisterExpires", default.register_expires_s),
-        register_delta_s=number(element, "timerRegisterDelta", default.register_delta_s),
-        keepalive_expires_s=number(element, "timerKeepAliveExpires", default.keepalive_expires_s),
-        subscribe_expires_s=number(element, "timerSubscribeExpires", default.subscribe_expires_s),
-        subscribe_delta_s=number(element, "timerSubscribeDelta", default.subscribe_delta_s),
-        invite_expires_s=number(element, "timerInviteExpires", default.invite_expires_s),
-        t1_ms=number(element, "timerT1", default.t1_ms),
-        t2_ms=number(element, "timerT2", default.t2_ms),
-        invite_retransmissions=number(element, "sipInviteRetx", default.invite_retransmissions),
-        retransmissions=number(element, "sipRetx", default.retransmissions),
-        max_redirects=number(element, "maxRedirects", default.max_redirects),
+        register_expires_s=stack.number("timerRegisterExpires", default.register_expires_s),
+        register_delta_s=stack.number("timerRegisterDelta", default.register_delta_s),
+        keepalive_expires_s=stack.number("timerKeepAliveExpires", default.keepalive_expires_s),
+        subscribe_expires_s=stack.number("timerSubscribeExpires", default.subscribe_expires_s),
+        subscribe_delta_s=stack.number("timerSubscribeDelta", default.subscribe_delta_s),
+        invite_expires_s=stack.number("timerInviteExpires", default.invite_expires_s),
+        t1_ms=stack.number("timerT1", default.t1_ms),
+        t2_ms=stack.number("timerT2", default.t2_ms),
+        invite_retransmissions=stack.number("sipInviteRetx", default.invite_retransmissions),
+        retransmissions=stack.number("sipRetx", default.retransmissions),
+        max_redirects=stack.number("maxRedirects", default.max_redirects),
     )

@@ -18,16 +18,15 @@ from emcc_emu.wire.device_config import (
 )
 from emcc_emu.wire.device_config_parts import (
     flag,
-    number,
     read_call_managers,
     read_tvs,
-    text,
     write_call_manager_group,
     write_leaf,
     write_tvs,
 )
 from emcc_emu.wire.device_config_sip import read_buttons, read_sip_timers, write_sip_profile
-from emcc_emu.wire.xml import Element, escape, escape_attribute, parse_xml
+from emcc_emu.wire.xml import escape, escape_attribute
+from emcc_emu.wire.xml_section import Section, parse_section
 
 __all__ = ["build_device_config", "parse_device_config", "read_device_config"]
 
@@ -218,132 +217,106 @@ def parse_device_config(data: bytes) -> DeviceConfig:
         XmlInvalid: Not well-formed, not a phone's configuration, only the stub of an encrypted one, without a server to
             register with, or with text where a number must be.
     """
-    return read_device_config(parse_xml(data))
+    return read_device_config(parse_section(data, "device"))
 
 
-def read_device_config(root: Element) -> DeviceConfig:
-    """Read the tree of a full configuration file; see `parse_device_config`."""
-    if root.tag != "device":
-        raise XmlInvalid(f"{str(root.tag)[:64]!r} is no phone configuration")
-    if text(root, "fullConfig", "true") != "true":
+def read_device_config(device: Section) -> DeviceConfig:
+    """Read the `device` element of a full configuration file; see `parse_device_config`."""
+    if device.text("fullConfig", "true") != "true":
         raise XmlInvalid("not a full configuration")
-    call_managers = read_call_managers(root.find("devicePool/callManagerGroup"))
+    pool = device.section("devicePool")
+    group = pool.section("callManagerGroup")
+    call_managers = read_call_managers(group)
     if not call_managers:
         raise XmlInvalid("configuration without a CallManager")
-    lines, buttons = read_buttons(root.find("sipProfile/sipLines"))
-    services = root.find("phoneServices")
-    user = root.find("userId")
+    profile = device.section("sipProfile")
+    lines, buttons = read_buttons(profile.section("sipLines"))
+    vendor = device.section("vendorConfig")
+    network_locale = device.section("networkLocaleInfo")
+    services = device.section("phoneServices")
     return DeviceConfig(
         call_managers=call_managers,
-        version_stamp=text(root, "versionStamp"),
+        version_stamp=device.text("versionStamp"),
         lines=lines,
         buttons=buttons,
-        uuid=root.get("uuid", "").strip("{}"),
-        cti_id=_attribute_number(root, "ctiid"),
-        portal_default_server=text(root, "portalDefaultServer"),
-        device_pool=text(root, "devicePool/name"),
-        device_pool_uuid=_device_pool_uuid(root),
-        call_manager_group=text(root, "devicePool/callManagerGroup/name"),
-        date_time=_read_date_time(root),
-        srst=_read_srst(root),
-        connection_monitor_duration_s=number(root, "devicePool/connectionMonitorDuration", 120),
-        tvs=read_tvs(root.find("TVS")),
-        sip_timers=read_sip_timers(root.find("sipProfile/sipStack")),
-        phone_label=text(root, "sipProfile/phoneLabel"),
-        kpml=number(root, "sipProfile/kpml", 3),
-        start_media_port=number(root, "sipProfile/startMediaPort", 16384),
-        stop_media_port=number(root, "sipProfile/stopMediaPort", 32766),
-        voip_control_port=number(root, "sipProfile/voipControlPort", 5060),
-        dial_template_file=text(root, "sipProfile/dialTemplate"),
-        soft_key_file=text(root, "sipProfile/softKeyFile"),
-        missed_call_logging=text(root, "MissedCallLoggingOption"),
-        feature_policy_file=text(root, "featurePolicyFile"),
-        load_information=text(root, "loadInformation"),
-        has_web_access=text(root, "vendorConfig/webAccess", "1") == "0",
-        has_video=text(root, "vendorConfig/videoCapability", "0") == "1",
-        user_locale=_read_locale(root),
-        network_locale=text(root, "networkLocale"),
-        network_locale_uid=number(root, "networkLocaleInfo/uid", 64),
-        network_locale_version=text(root, "networkLocaleInfo/version"),
-        device_security_mode=number(root, "deviceSecurityMode", 1),
-        transport_layer_protocol=number(root, "transportLayerProtocol", 4),
-        idle_timeout_s=number(root, "idleTimeout", 0),
-        urls=ServiceUrls(**{field: text(root, name) for name, field in _URL_ELEMENTS}),
-        is_encrypted=text(root, "encrConfig") == "true",
-        capf_address=text(root, "capfList/capf/processNodeName"),
-        user_id=text(root, "userId"),
-        owner_id=text(root, "ownerId"),
-        service_profile_file="" if user is None else user.get("serviceProfileFile", ""),
-        service_provisioning=number(root, "phoneServices/provisioning", 0),
-        has_https_services=services is None or services.get("useHTTPS", "true") == "true",
-        phone_services=_read_services(services),
+        uuid=device.attribute("uuid").strip("{}"),
+        cti_id=device.attribute_number("ctiid"),
+        portal_default_server=device.text("portalDefaultServer"),
+        device_pool=pool.text("name"),
+        device_pool_uuid=pool.attribute("uuid").strip("{}"),
+        call_manager_group=group.text("name"),
+        date_time=_read_date_time(pool.section("dateTimeSetting")),
+        srst=_read_srst(pool.section("srstInfo")),
+        connection_monitor_duration_s=pool.number("connectionMonitorDuration", 120),
+        tvs=read_tvs(device.section("TVS")),
+        sip_timers=read_sip_timers(profile.section("sipStack")),
+        phone_label=profile.text("phoneLabel"),
+        kpml=profile.number("kpml", 3),
+        start_media_port=profile.number("startMediaPort", 16384),
+        stop_media_port=profile.number("stopMediaPort", 32766),
+        voip_control_port=profile.number("voipControlPort", 5060),
+        dial_template_file=profile.text("dialTemplate"),
+        soft_key_file=profile.text("softKeyFile"),
+        missed_call_logging=device.text("MissedCallLoggingOption"),
+        feature_policy_file=device.text("featurePolicyFile"),
+        load_information=device.text("loadInformation"),
+        has_web_access=vendor.text("webAccess", "1") == "0",
+        has_video=vendor.text("videoCapability", "0") == "1",
+        user_locale=_read_locale(device.section("userLocale")),
+        network_locale=device.text("networkLocale"),
+        network_locale_uid=network_locale.number("uid", 64),
+        network_locale_version=network_locale.text("version"),
+        device_security_mode=device.number("deviceSecurityMode", 1),
+        transport_layer_protocol=device.number("transportLayerProtocol", 4),
+        idle_timeout_s=device.number("idleTimeout", 0),
+        urls=ServiceUrls(**{field: device.text(name) for name, field in _URL_ELEMENTS}),
+        is_encrypted=device.text("encrConfig") == "true",
+        capf_address=device.section("capfList").section("capf").text("processNodeName"),
+        user_id=device.text("userId"),
+        owner_id=device.text("ownerId"),
+        service_profile_file=device.section("userId").attribute("serviceProfileFile"),
+        service_provisioning=services.number("provisioning", 0),
+        has_https_services=services.attribute("useHTTPS", "true") == "true",
+        phone_services=tuple([_read_service(service) for service in services.sections("phoneService")]),
     )
 
 
-def _attribute_number(element: Element, name: str) -> int:
-    value = element.get(name, "0")
-    if not (value.isascii() and value.isdigit() and len(value) <= 9):
-        raise XmlInvalid(f"attribute {name} {value[:32]!r} is not a number")
-    return int(value)
-
-
-def _device_pool_uuid(root: Element) -> str:
-    pool = root.find("devicePool")
-    return "" if pool is None else pool.get("uuid", "").strip("{}")
-
-
-def _read_date_time(root: Element) -> DateTimeSetting:
-    setting = root.find("devicePool/dateTimeSetting")
-    if setting is None:
-        return DateTimeSetting()
+def _read_date_time(setting: Section) -> DateTimeSetting:
     return DateTimeSetting(
-        text(setting, "name"),
-        text(setting, "dateTemplate"),
-        text(setting, "timeZone"),
-        text(setting, "olsonTimeZone"),
-        tuple([text(ntp, "name") for ntp in setting.iterfind("ntps/ntp")]),
+        setting.text("name"),
+        setting.text("dateTemplate"),
+        setting.text("timeZone"),
+        setting.text("olsonTimeZone"),
+        tuple([ntp.text("name") for ntp in setting.section("ntps").sections("ntp")]),
     )
 
 
-def _read_srst(root: Element) -> SrstReference:
-    srst = root.find("devicePool/srstInfo")
-    if srst is None:
-        return SrstReference()
-    addresses = [text(srst, f"sipIpAddr{i}") for i in (1, 2, 3)]
+def _read_srst(srst: Section) -> SrstReference:
+    addresses = [srst.text(f"sipIpAddr{number}") for number in (1, 2, 3)]
     return SrstReference(
-        text(srst, "name"),
-        text(srst, "srstOption"),
+        srst.text("name"),
+        srst.text("srstOption"),
         tuple([address for address in addresses if address]),
-        text(srst, "isSecure") == "true",
+        srst.text("isSecure") == "true",
     )
 
 
-def _read_locale(root: Element) -> LocaleConfig:
-    locale = root.find("userLocale")
-    if locale is None:
-        return LocaleConfig()
+def _read_locale(locale: Section) -> LocaleConfig:
     return LocaleConfig(
-        text(locale, "name"),
-        number(locale, "uid", 1),
-        text(locale, "langCode"),
-        text(locale, "version"),
-        text(locale, "winCharSet"),
+        locale.text("name"),
+        locale.number("uid", 1),
+        locale.text("langCode"),
+        locale.text("version"),
+        locale.text("winCharSet"),
     )
 
 
-def _read_services(element: Element | None) -> tuple[PhoneService, ...]:
-    if element is None:
-        return ()
-    return tuple(
-        [
-            PhoneService(
-                text(service, "name"),
-                text(service, "url"),
-                _attribute_number(service, "type"),
-                _attribute_number(service, "category"),
-                text(service, "vendor"),
-                text(service, "version"),
-            )
-            for service in element.iterfind("phoneService")
-        ]
+def _read_service(service: Section) -> PhoneService:
+    return PhoneService(
+        service.text("name"),
+        service.text("url"),
+        service.attribute_number("type"),
+        service.attribute_number("category"),
+        service.text("vendor"),
+        service.text("version"),
     )

@@ -8,17 +8,10 @@ from typing import TypeAlias
 
 from emcc_emu.errors import XmlInvalid
 from emcc_emu.wire.device_config import CallManagerMember, DeviceConfig, TvsMember
-from emcc_emu.wire.device_config_parts import (
-    flag,
-    number,
-    read_call_managers,
-    text,
-    write_call_manager_group,
-    write_leaf,
-    write_tvs,
-)
+from emcc_emu.wire.device_config_parts import flag, read_call_managers, write_call_manager_group, write_leaf, write_tvs
 from emcc_emu.wire.device_config_xml import read_device_config
-from emcc_emu.wire.xml import Element, escape, escape_attribute, parse_xml
+from emcc_emu.wire.xml import escape, escape_attribute
+from emcc_emu.wire.xml_section import Section, parse_section
 
 __all__ = [
     "MAX_TFTP_SERVERS",
@@ -98,26 +91,24 @@ def parse_config_file(data: bytes) -> ConfigFile:
     Raises:
         XmlInvalid: Neither of the two.
     """
-    root = parse_xml(data)
-    if root.tag == "device" and text(root, "emccMode", "0") == "1":
-        return _read_mini_config(root)
-    return read_device_config(root)
+    device = parse_section(data, "device")
+    return _read_mini_config(device) if device.text("emccMode") == "1" else read_device_config(device)
 
 
-def _read_mini_config(root: Element) -> EmccMiniConfig:
+def _read_mini_config(device: Section) -> EmccMiniConfig:
     servers = [
-        (server.get("priority", "0"), (server.text or "").strip())
-        for server in root.iterfind("emccTftpServers/tftpServer")
+        (server.attribute_number("priority"), (server.element.text or "").strip())
+        for server in device.section("emccTftpServers").sections("tftpServer")
     ]
-    addresses = tuple([address for _, address in sorted(servers) if address])[:MAX_TFTP_SERVERS]
+    addresses = tuple([address for _, address in sorted(servers) if address][:MAX_TFTP_SERVERS])
     if not addresses:
         raise XmlInvalid("EMCC mini configuration without a TFTP server")
     return EmccMiniConfig(
-        visiting_em_address=text(root, "visitingEMIpAddress"),
-        visiting_em_port=number(root, "visitingEMPort", 8080),
+        visiting_em_address=device.text("visitingEMIpAddress"),
+        visiting_em_port=device.number("visitingEMPort", 8080),
         tftp_servers=addresses,
-        is_encrypted=text(root, "encrConfig") == "true",
-        version_stamp=text(root, "versionStamp"),
+        is_encrypted=device.text("encrConfig") == "true",
+        version_stamp=device.text("versionStamp"),
     )
 
 
@@ -149,7 +140,8 @@ def build_default_config(config: DefaultConfig) -> bytes:
         f"<autoRegistration>{'Enabled' if config.is_auto_registration_on else 'Disabled'}</autoRegistration>\n"
         "<ipAddressMode>0</ipAddressMode>\n<ipPreferenceModeControl>0</ipPreferenceModeControl>\n"
         "<ipMediaAddressFamilyPreference>0</ipMediaAddressFamilyPreference>\n"
-        f"{write_call_manager_group(config.call_manager_group, config.call_managers)}{write_tvs(tvs)}{loads}</Default>\n"
+        f"{write_call_manager_group(config.call_manager_group, config.call_managers)}{write_tvs(tvs)}"
+        f"{loads}</Default>\n"
     ).encode()
 
 
@@ -159,26 +151,20 @@ def parse_default_config(data: bytes) -> DefaultConfig:
     Raises:
         XmlInvalid: Not well-formed, another root, or text where a number must be.
     """
-    root = _parse(data, "Default")
+    default = parse_section(data, "Default")
     loads: dict[int, tuple[str, str]] = {}
-    for child in root:
+    for child in default.element:
         model = str(child.tag).removeprefix("loadInformation")
         if model != child.tag and model.isascii() and model.isdigit() and len(model) <= 9:
             loads[int(model)] = (child.get("model", ""), (child.text or "").strip())
+    group = default.section("callManagerGroup")
     return DefaultConfig(
-        call_managers=read_call_managers(root.find("callManagerGroup")),
-        is_auto_registration_on=text(root, "autoRegistration") == "Enabled",
-        auto_registration_name=text(root, "autoRegistrationName"),
-        call_manager_group=text(root, "callManagerGroup/name"),
+        call_managers=read_call_managers(group),
+        is_auto_registration_on=default.text("autoRegistration") == "Enabled",
+        auto_registration_name=default.text("autoRegistrationName"),
+        call_manager_group=group.text("name"),
         loads=loads,
     )
-
-
-def _parse(data: bytes, name: str) -> Element:
-    root = parse_xml(data)
-    if root.tag != name:
-        raise XmlInvalid(f"{str(root.tag)[:64]!r} instead of {name}")
-    return root
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -227,12 +213,12 @@ def parse_soft_keys(data: bytes) -> tuple[str, tuple[SoftKeySet, ...]]:
     Raises:
         XmlInvalid: Not well-formed, or another root.
     """
-    root = _parse(data, "softKeyCfg")
+    template = parse_section(data, "softKeyCfg")
     sets = [
-        SoftKeySet(entry.get("id", ""), tuple([key.get("keyID", "") for key in entry.iterfind("softKey")]))
-        for entry in root.iterfind("softKeySets/softKeySet")
+        SoftKeySet(entry.attribute("id"), tuple([key.attribute("keyID") for key in entry.sections("softKey")]))
+        for entry in template.section("softKeySets").sections("softKeySet")
     ]
-    return text(root, "versionStamp"), tuple(sets)
+    return template.text("versionStamp"), tuple(sets)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -268,19 +254,17 @@ def parse_dial_template(data: bytes) -> tuple[str, tuple[DialRule, ...]]:
     Raises:
         XmlInvalid: Not well-formed, another root, or a time-out that is no number.
     """
-    root = _parse(data, "dialTemplate")
+    template = parse_section(data, "dialTemplate")
     rules = [
-        DialRule(rule.get("match", ""), _attribute(rule, "timeout"), rule.get("rewrite", ""), rule.get("tone", ""))
-        for rule in root.iterfind("TEMPLATE")
+        DialRule(
+            rule.attribute("match"),
+            rule.attribute_number("timeout"),
+            rule.attribute("rewrite"),
+            rule.attribute("tone"),
+        )
+        for rule in template.sections("TEMPLATE")
     ]
-    return text(root, "versionStamp"), tuple(rules)
-
-
-def _attribute(element: Element, name: str) -> int:
-    value = element.get(name, "0")
-    if not (value.isascii() and value.isdigit() and len(value) <= 9):
-        raise XmlInvalid(f"attribute {name} {value[:32]!r} is not a number")
-    return int(value)
+    return template.text("versionStamp"), tuple(rules)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -316,12 +300,12 @@ def parse_application_dial_rules(data: bytes) -> tuple[ApplicationDialRule, ...]
     return tuple(
         [
             ApplicationDialRule(
-                rule.get("BeginsWith", ""),
-                _attribute(rule, "NumDigits"),
-                _attribute(rule, "DigitsToRemove"),
-                rule.get("PrefixWith", ""),
+                rule.attribute("BeginsWith"),
+                rule.attribute_number("NumDigits"),
+                rule.attribute_number("DigitsToRemove"),
+                rule.attribute("PrefixWith"),
             )
-            for rule in _parse(data, "DialRules").iterfind("DialRule")
+            for rule in parse_section(data, "DialRules").sections("DialRule")
         ]
     )
 
@@ -343,5 +327,5 @@ def parse_ring_list(data: bytes) -> tuple[tuple[str, str], ...]:
     Raises:
         XmlInvalid: Not well-formed, or another root.
     """
-    rings = _parse(data, "CiscoIPPhoneRingList").iterfind("Ring")
-    return tuple([(text(ring, "DisplayName"), text(ring, "FileName")) for ring in rings][:MAX_RINGS])
+    rings = parse_section(data, "CiscoIPPhoneRingList").sections("Ring")
+    return tuple([(ring.text("DisplayName"), ring.text("FileName")) for ring in rings[:MAX_RINGS]])

@@ -315,7 +315,8 @@ def verify(
 
     Args:
         password: Of `credentials.username`; None when there is no such user.
-        uri: Request-URI; the credentials must name it (RFC 2617 section 3.2.2.5).
+        uri: Request-URI that the credentials must name (RFC 2617 section 3.2.2.5); None accepts any, as real phones
+            differ in parameters and SIPp in the user part.
     """
     try:
         expected = digest_response(
@@ -335,8 +336,8 @@ def verify(
     given = credentials.response.lower().encode("utf-8", "surrogateescape")
     is_right = hmac.compare_digest(expected.encode(), given)
     state = nonces.check(credentials.nonce, now)
-    if not is_right or password is None or credentials.realm != realm or credentials.uri != uri:
+    if not is_right or password is None or credentials.realm != realm:
         return Verdict.REFUSED
-    if state is NonceState.FORGED:
+    if state is NonceState.FORGED or uri not in (None, credentials.uri):
         return Verdict.REFUSED
     return Verdict.ACCEPTED if state is NonceState.FRESH else Verdict.STALE

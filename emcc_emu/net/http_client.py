@@ -156,13 +156,18 @@ class HttpClient:
 
     async def _ask(self, server: _Server, method: str, data: bytes) -> HttpResponse:
         connection = self._take_idle(server)
-        if connection is not None:
-            try:
-                return await self._exchange(connection, server, method, data)
-            except ConnectionLost as error:
-                if error.has_answer_begun:
-                    raise
-        return await self._exchange(await self._connect(server), server, method, data)
+        if connection is None:
+            return await self._exchange(await self._connect(server), server, method, data)
+        try:
+            return await self._exchange(connection, server, method, data)
+        except ConnectionLost as error:
+            if error.has_answer_begun:
+                raise
+        try:
+            connection = await self._connect(server)
+        except HttpTransportError as error:  # the first copy may have been read: never say that nobody was asked
+            raise HttpTransportError("closed", f"connection was lost, and then: {error}") from None
+        return await self._exchange(connection, server, method, data)
 
     async def _exchange(self, connection: HttpConnection, server: _Server, method: str, data: bytes) -> HttpResponse:
         self._busy.add(connection)

@@ -19,7 +19,7 @@ from emcc_emu.wire.sip_message import (
     build_response,
 )
 from emcc_emu.wire.sip_parse import MAX_HEADER_LINES, MAX_LINE_CHARS, MAX_MESSAGE_BYTES, is_keepalive, parse_message
-from emcc_emu.wire.sip_reasons import REASON_PHRASES
+from emcc_emu.wire.sip_reasons import REASON_PHRASES, reason_phrase
 from emcc_emu.wire.sip_text import (
     Parameters,
     format_params,
@@ -75,6 +75,7 @@ __all__ = [
     "parse_uri",
     "parse_via",
     "quote",
+    "reason_phrase",
     "same_uri",
     "split_comma_list",
     "split_params",

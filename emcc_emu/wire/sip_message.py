@@ -12,7 +12,7 @@ from typing import Final
 from emcc_emu.errors import SipInvalid
 from emcc_emu.wire.sip_fields import CSeq, Via, parse_cseq, parse_via
 from emcc_emu.wire.sip_headers import Headers
-from emcc_emu.wire.sip_reasons import REASON_PHRASES
+from emcc_emu.wire.sip_reasons import reason_phrase
 from emcc_emu.wire.sip_text import parse_number, shown, split_comma_list
 from emcc_emu.wire.sip_uri import NameAddr, parse_name_addr
 
@@ -312,7 +312,7 @@ class SipResponse(SipMessage):
     ) -> None:
         super().__init__(headers, body, version, defects)
         self.status = status
-        self.reason = REASON_PHRASES.get(status, "") if reason is None else reason
+        self.reason = reason_phrase(status) if reason is None else reason
 
     @property
     def start_line(self) -> str:
@@ -384,6 +384,6 @@ def build_response(
 
 def build_error_response(request: SipRequest, error: SipInvalid, *, to_tag: str | None = None) -> SipResponse:
     """The answer that a `SipInvalid` asks for; the reason phrase of a 400 says what is wrong."""
-    phrase = REASON_PHRASES.get(error.status, "")
+    phrase = reason_phrase(error.status)
     reason = f"{phrase} - {error.reason}" if error.status == 400 else phrase
     return build_response(request, error.status, reason, to_tag=to_tag, headers=error.headers)

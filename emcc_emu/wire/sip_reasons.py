@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["REASON_PHRASES"]
+__all__ = ["REASON_PHRASES", "reason_phrase"]
 
 REASON_PHRASES: Final[dict[int, str]] = {
     100: "Trying",
@@ -78,3 +78,17 @@ REASON_PHRASES: Final[dict[int, str]] = {
     607: "Unwanted",
     608: "Rejected",
 }
+
+_CLASSES: Final[dict[int, str]] = {
+    1: "Session Progress",
+    2: "OK",
+    3: "Multiple Choices",
+    4: "Bad Request",
+    5: "Server Internal Error",
+    6: "Busy Everywhere",
+}
+
+
+def reason_phrase(status: int) -> str:
+    """The usual phrase of a status code; that of its class for an unknown one."""
+    return REASON_PHRASES.get(status) or _CLASSES.get(status // 100, "")

@@ -171,7 +171,7 @@ class _Reader:
 
     def record(self, plan: RecordPlan, node: Tree, path: Path, key: tuple[str, Leaf] | None = None) -> object:
         """Settings of a class; `key` is the field that the file wrote as a key, with its text."""
-        self.lines[path] = node.line
+        self.lines.setdefault(path, node.line)
         settings = {setting.key: setting for setting in settings_of(plan.settings_class)}
         values: dict[str, object] = {}
         if key is not None:

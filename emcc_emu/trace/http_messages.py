@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from emcc_emu.errors import XmlInvalid
 from emcc_emu.trace.meaning import Meaning
-from emcc_emu.wire.em_form import decode_form
 from emcc_emu.wire.xml import Element, parse_xml
 
 __all__ = ["HttpMessage", "read_http", "split_http"]
@@ -118,7 +117,7 @@ def _document(message: HttpMessage, parameters: dict[str, str]) -> Element | Non
     if parameters.get("xml"):
         text = parameters["xml"].encode()
     elif b"xml=" in text[:64] and "urlencoded" in message.header("content-type"):
-        text = decode_form(text) or b""
+        text = dict(parse_qsl(text.decode("latin-1"))).get("xml", "").encode()
     if text.lstrip()[:1] != b"<" or len(text) > _MAX_DOCUMENT_BYTES:
         return None
     try:

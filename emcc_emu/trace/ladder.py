@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -23,7 +24,8 @@ MIN_WIDTH = 60
 """A narrower ladder cannot be read; it is drawn this wide. Characters."""
 
 _TIME_WIDTH = 11
-_MIN_GAP = 10
+_MIN_GAP = 12
+_ARROW_CHARS = 7
 _PAUSE_NS = 1_000_000_000
 _MAC_NAME = re.compile(r"(SEP|ATA)[0-9A-Fa-f]{8}([0-9A-Fa-f]{4})")
 
@@ -82,7 +84,7 @@ def draw_scene(scene: Scene, nodes: Sequence[NodeLabel], style: LadderStyle, *, 
     if not scene.steps:
         return f"No packets to show. {_hidden_note(scene)}".rstrip() + "\n"
     columns, ends = cast_columns(scene, nodes, style.story)
-    sheet = _Sheet(columns, max(style.width, MIN_WIDTH))
+    sheet = _Sheet(columns, max(style.width, MIN_WIDTH), _needs(scene.steps, ends, len(columns)))
     lines = [_title(scene, style, lab), "", *sheet.heading()]
     first_ns = previous_ns = scene.steps[0].time_ns
     for step, (source, destination) in zip(scene.steps, ends, strict=True):
@@ -123,16 +125,37 @@ def _hidden_note(scene: Scene) -> str:
     return f"(hidden: {', '.join(f'{count} {reason}' for reason, count in sorted(scene.hidden.items()))})"
 
 
+def _needs(steps: Iterable[Step], ends: Iterable[tuple[int, int]], columns: int) -> list[int]:
+    """Characters that each gap between neighbours would like to have for the labels that must fit into it."""
+    needs = [_MIN_GAP] * max(0, columns - 1)
+    for step, (source, destination) in zip(steps, ends, strict=True):
+        left = min(source, destination)
+        if abs(source - destination) <= 1 and left < len(needs):
+            needs[left] = max(needs[left], len(_label(step)) + _ARROW_CHARS)
+    return needs
+
+
+def _share(needs: list[int], width: int) -> list[int]:
+    """Divide the width among the gaps: each its need while that fits, the rest or the lack spread evenly."""
+    gaps = [min(need, _MIN_GAP) for need in needs]
+    left = width - sum(gaps)
+    while left > 0 and needs:
+        wanting = [index for index, need in enumerate(needs) if gaps[index] < need] or range(len(gaps))
+        # One character at a time to the narrowest: the widest label gives way first.
+        gaps[min(wanting, key=lambda index: gaps[index])] += 1
+        left -= 1
+    return gaps
+
+
 class _Sheet:
     """Lifelines at fixed places, and the lines that are drawn between them."""
 
-    def __init__(self, columns: list[Column], width: int) -> None:
+    def __init__(self, columns: list[Column], width: int, needs: list[int]) -> None:
         self._columns = columns
         margin = _TIME_WIDTH + min(8, max(len(columns[0].name), len(columns[0].caption)) // 2)
         right = min(8, max(len(columns[-1].name), len(columns[-1].caption)) // 2)
-        gaps = max(1, len(columns) - 1)
-        gap = max(_MIN_GAP, (width - 1 - margin - right) / gaps)
-        self._places = [margin + round(gap * index) for index in range(len(columns))]
+        gaps = _share(needs, width - 1 - margin - right)
+        self._places = [margin + sum(gaps[:index]) for index in range(len(columns))]
         self._right_edge = max(width, self._places[-1] + right + 1)
 
     def heading(self) -> list[str]:
@@ -189,18 +212,17 @@ class _Sheet:
 
     def _centred(self, texts: list[str]) -> str:
         cells = [" "] * self._right_edge
-        gap = self._places[1] - self._places[0] if len(self._places) > 1 else self._right_edge
-        for place, text in zip(self._places, texts, strict=True):
-            text = _fit(text, max(gap - 1, 8))
-            _write(cells, min(max(_TIME_WIDTH - 1, place - len(text) // 2), self._right_edge - len(text)), text)
+        middles = [(left + right) // 2 for left, right in itertools.pairwise(self._places)]
+        borders = zip([_TIME_WIDTH - 1, *middles], [*middles, self._right_edge], strict=True)
+        for place, text, (left, right) in zip(self._places, texts, borders, strict=True):
+            text = _fit(text, right - left - 1)
+            _write(cells, max(left, min(place - len(text) // 2, right - len(text))), text)
         return "".join(cells)
 
 
 def _label(step: Step) -> str:
-    label = step.label
-    if step.is_repeat:
-        label += " ↻"
-    return f"{label} ✗ {step.fault}" if step.fault else label
+    marks = f"✗ {step.fault}: " if step.fault else ""
+    return f"{marks}{'↻ ' if step.is_repeat else ''}{step.label}"
 
 
 def _fit(text: str, width: int) -> str:

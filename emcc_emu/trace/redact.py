@@ -44,7 +44,7 @@ _SECRET_ELEMENT = (
 # The value ends where an element ends in the same encoding; a value that never ends is hidden to the last byte.
 _ELEMENT = re.compile(
     _LESS + _SECRET_ELEMENT + rb"(?:" + _SPACE + rb"(?:(?!" + _MORE + rb").)*?)?(?<!/)(?<!%2[Ff])" + _MORE
-    + rb"(?P<secret>.*?)(?:(?P=lt)(?=" + _SLASH + rb")|\Z)",
+    + rb"(?P<secret>.*?)(?:(?P=lt)(?=" + _SLASH + rb"|\Z)|\Z)",
     re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
 _TAG_BEFORE = re.compile(rb"(?:<|%(?:25)*3c)[\w.:-]*\Z")
@@ -61,10 +61,11 @@ _SECRET_PARAMETER = (
 _PARAMETER_NAME = re.compile(rb"(?:(?<![\w.%-])|%(?P<depth>(?:25)*)(?:26|3f|3b))" + _SECRET_PARAMETER + rb"\Z")
 _PARAMETER_EQUALS = re.compile(rb"s?(?P<equals>=|%(?P<depth>(?:25)*)3d)")
 _NAME_WORDS = (b"seq", b"pin", b"password", b"passwd", b"passphrase", b"pwd", b"credential", b"certificate", b"secret")
+_FILE_WORDS = (b"password", b"passwd", b"passphrase", b"credential", b"certificate", b"secret")
 _SIP_BODY_WORDS = (b"password", b"credential", b"secret")
 
 _AUTHORIZATION = re.compile(
-    rb"^(?:proxy-)?authorization[ \t]*:\s*(?P<scheme>[^\s,]*)(?P<rest>(?:[^\r\n]|\r?\n[ \t])*)",
+    rb"^(?:proxy-)?authorization[ \t]*:(?:\r?\n[ \t]|[ \t])*(?P<scheme>[^\s,]*)[ \t]*(?P<rest>(?:[^\r\n]|\r?\n[ \t])*)",
     re.IGNORECASE | re.MULTILINE,
 )
 _DIGEST_ANSWER = re.compile(
@@ -104,8 +105,12 @@ def redact_http(message: bytes) -> bytes:
 def redact_text(text: bytes) -> bytes:
     """Hide the secrets of a bare document: a configuration file, one TFTP block, an XML body."""
     lower = text.lower()
-    words = [word for word in _NAME_WORDS if word in lower]
-    spans = _element_spans(text, lower, words) if words else []
+    words = [word for word in _FILE_WORDS if word in lower]
+    if not words:
+        return text
+    spans = _element_spans(text, lower, words)
+    if text.find(b"<") == text.find(b"</") and (headless := _CLOSING_FIRST.match(text)):
+        spans.append(headless.span("secret"))
     return _overwrite(text, spans) if spans else text
 
 
@@ -139,9 +144,7 @@ def _digest_spans(message: bytes, start: int, end: int) -> Iterator[Span]:
 
 
 def _element_spans(text: bytes, lower: bytes, words: Iterable[bytes]) -> list[Span]:
-    spans = [match.span("secret") for match in _elements(text, lower, words)]
-    headless = _CLOSING_FIRST.match(text)
-    return [headless.span("secret"), *spans] if headless else spans
+    return [match.span("secret") for match in _elements(text, lower, words)]
 
 
 def _elements(text: bytes, lower: bytes, words: Iterable[bytes]) -> Iterator[re.Match[bytes]]:
@@ -149,8 +152,9 @@ def _elements(text: bytes, lower: bytes, words: Iterable[bytes]) -> Iterator[re.
     for word in words:
         position = lower.find(word)
         while position >= 0:
-            tag = _TAG_BEFORE.search(lower, max(0, position - _LONGEST_NAME), position)
-            if tag and (element := _ELEMENT.match(text, tag.start())):
+            before = lower[max(0, position - _LONGEST_NAME) : position]
+            tag = _TAG_BEFORE.search(before) if b"<" in before or b"3c" in before else None
+            if tag and (element := _ELEMENT.match(text, position - len(before) + tag.start())):
                 yield element
             position = lower.find(word, position + len(word))
 
@@ -209,7 +213,8 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        self._transfers: OrderedDict[Address, OrderedDict[int, bytes]] = OrderedDict()
+        # By client: what the next blocks continue; None for a file that holds no secrets.
+        self._transfers: OrderedDict[Address, OrderedDict[int, bytes] | None] = OrderedDict()
 
     def redact(self, protocol: Protocol, source: Address, destination: Address, payload: bytes) -> bytes:
         """Return the payload with its secrets overwritten."""
@@ -224,18 +229,18 @@ class Redactor:
         return payload
 
     def _note_request(self, client: Address, payload: bytes) -> None:
-        """Follow the transfer that this RRQ starts if its file can hold secrets; the client's port names it."""
-        self._transfers.pop(client, None)
-        if _CONFIG_FILE_WORD not in payload.lower():
-            return
-        self._transfers[client] = OrderedDict()
+        """Follow the transfer that this RRQ starts; the client's port names it."""
+        self._transfers[client] = OrderedDict() if _CONFIG_FILE_WORD in payload.lower() else None
+        self._transfers.move_to_end(client)
         if len(self._transfers) > MAX_TRANSFERS_KEPT:
             self._transfers.popitem(last=False)
 
     def _redact_block(self, client: Address, payload: bytes) -> bytes:
-        continuations = self._transfers.get(client)
-        if continuations is None:
+        if client not in self._transfers:
             return payload[:4] + redact_text(payload[4:])
+        continuations = self._transfers[client]
+        if continuations is None:
+            return payload
         number = int.from_bytes(payload[2:4], "big")
         before = continuations.get(number, b"")
         text = before + payload[4:]
@@ -258,7 +263,7 @@ def _open_tag(text: bytes) -> bytes:
 
 def _open_secret(text: bytes) -> bytes:
     lower = text.lower()
-    for element in _elements(text, lower, [word for word in _NAME_WORDS if word in lower]):
+    for element in _elements(text, lower, [word for word in _FILE_WORDS if word in lower]):
         if element.end("secret") == len(text):
             return b"<" + element["name"] + b">"
     return b""

@@ -47,6 +47,7 @@ class Story:
 class _Leg:
     time_ns: int
     place: str
+    host: str
     numbers: tuple[str, str]
     names: Names
 
@@ -60,7 +61,7 @@ class StoryTracker:
 
     def __init__(self, nodes: Iterable[NodeLabel] = ()) -> None:
         self.stories: dict[str, Story] = {}
-        self._places: dict[str, str] = {}
+        self._places: dict[Address, str] = {}
         self._ties: OrderedDict[Hashable, Names] = OrderedDict()
         self._user_times: OrderedDict[str, int] = OrderedDict()
         self._legs: deque[_Leg] = deque(maxlen=MAX_OPEN_LEGS)
@@ -68,7 +69,7 @@ class StoryTracker:
             if node.role == "phone":
                 self._tie(node.address if not node.port else (node.address, node.port), (node.name,))
             else:
-                self._places[node.address] = node.cluster or node.name
+                self._places[node.address, node.port] = node.cluster or node.name
 
     def device_at(self, address: Address) -> str:
         """Return the device that speaks from an address, or an empty text if none or several do."""
@@ -105,7 +106,7 @@ class StoryTracker:
         """Remember where a phone speaks from: surely this port, and the whole address while no other phone uses it."""
         self._tie(address, (name,))
         host = address[0]
-        if host not in self._places:
+        if (host, 0) not in self._places:
             known = self._ties.get(host)
             self._tie(host, (name,) if known in (None, (name,)) else (_SHARED,))
 
@@ -159,7 +160,7 @@ class StoryTracker:
 
     def _sip_names(self, message: Message) -> Names:
         record, meaning = message.record, message.meaning
-        if meaning.device_names and meaning.kind == "request" and record.source[0] not in self._places:
+        if meaning.device_names and meaning.kind == "request" and not self._is_server(record.source):
             self._tie_phone(record.source, meaning.device_names[0])
         call, sessions = ("call", meaning.call_id), [("session", each) for each in meaning.session_ids]
         linked = ("call", meaning.linked_call_id)
@@ -170,10 +171,16 @@ class StoryTracker:
             self._tied(call, linked, *sessions),
         )
         if meaning.method == "INVITE" and meaning.kind == "request":
-            if call not in self._ties:
+            if call not in self._ties and not self._at(record.source):
                 names = _merged(names, self._names_of_first_leg(message))
             self._legs.append(
-                _Leg(record.time_ns, self._place(record.destination), (meaning.calling, meaning.called), names)
+                _Leg(
+                    record.time_ns,
+                    self._place(record.destination),
+                    record.destination[0],
+                    (meaning.calling, meaning.called),
+                    names,
+                )
             )
         if names and meaning.call_id:
             for key in (call, *sessions):
@@ -185,16 +192,20 @@ class StoryTracker:
         place = self._place(record.source)
         for leg in reversed(self._legs):
             is_recent = record.time_ns - leg.time_ns < _LEG_WINDOW_NS
+            is_from_there = place == leg.place or record.source[0] == leg.host
             is_same_call = any(
                 mine and mine == theirs
                 for mine, theirs in zip((meaning.calling, meaning.called), leg.numbers, strict=True)
             )
-            if is_recent and leg.place == place and is_same_call and leg.names:
+            if is_recent and is_from_there and is_same_call and leg.names:
                 return leg.names
         return ()
 
     def _place(self, address: Address) -> str:
-        return self._places.get(address[0], address[0])
+        return self._places.get(address) or self._places.get((address[0], 0)) or address[0]
+
+    def _is_server(self, address: Address) -> bool:
+        return address in self._places or (address[0], 0) in self._places
 
 
 def _merged(*groups: Names) -> Names:

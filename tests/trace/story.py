@@ -49,7 +49,7 @@ class Tape:
 
 
 def http_request(target: str, form: str = "", method: str = "") -> bytes:
-    body = f"xml={quote_plus(form)}" if form else ""
+    body = f"xml={quote_plus(form, safe='*')}" if form else ""
     head = f"{method or ('POST' if form else 'GET')} {target} HTTP/1.1\r\nHost: {VISITING}:8080\r\n"
     if form:
         head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
@@ -170,15 +170,15 @@ def _ping(tape: Tape) -> None:
 def _call(tape: Tape) -> None:
     numbers = (f"From: <sip:81000@{HOME}>;tag=5", f"To: <sip:911@{HOME}>")
     legs = [
-        ((PHONE, 51000), (HOME, 5060), "c1", "tcp"),
-        ((HOME, 47000), (VISITING, 5060), "c2", "tcp"),
-        ((VISITING, 5060), (GATEWAY, 5060), "c3", "udp"),
+        ((PHONE, 51000), (HOME, 5060), "c1", "tcp", f"{HOME}-tcp"),
+        ((HOME, 47000), (VISITING, 5060), "c2", "tcp", "trunk"),
+        ((VISITING, 5060), (GATEWAY, 5060), "c3", "udp", ""),
     ]
-    for source, destination, call_id, transport in legs:
+    for source, destination, call_id, transport, link in legs:
         invite = sip(
             f"INVITE sip:911@{destination[0]} SIP/2.0", *numbers, call_id=call_id, sequence="1 INVITE", body="v=0\r\n"
         )
-        tape.add("sip", transport, source, destination, invite, f"{call_id}-tcp" if transport == "tcp" else "")
-    for source, destination, call_id, transport in reversed(legs):
+        tape.add("sip", transport, source, destination, invite, link)
+    for source, destination, call_id, transport, link in reversed(legs):
         ok = sip("SIP/2.0 200 OK", *numbers, call_id=call_id, sequence="1 INVITE", body="v=0\r\n")
-        tape.add("sip", transport, destination, source, ok, f"{call_id}-tcp" if transport == "tcp" else "")
+        tape.add("sip", transport, destination, source, ok, link)

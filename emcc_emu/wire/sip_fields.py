@@ -22,6 +22,8 @@ MAX_CSEQ: Final = 2**31 - 1
 
 _SPACED_PROTOCOL: Final = re.compile(r"(SIP)\s*/\s*([0-9]{1,3}\.[0-9]{1,3})\s*/\s*([^\s/]+)\s+(\S.*)", re.IGNORECASE)
 
+_USUAL_TRANSPORTS: Final = frozenset(("UDP", "TCP", "TLS"))
+
 
 class CSeq(NamedTuple):
     """Sequence number and method."""
@@ -79,7 +81,7 @@ def parse_via(text: str) -> Via:
             raise SipInvalid(f"Bad Via {shown(text)}")
         name, number, transport, sent_by = spaced.groups()
         version = f"{name}/{number}".upper()
-    if not is_token(transport):
+    if transport not in _USUAL_TRANSPORTS and not is_token(transport):
         raise SipInvalid(f"Bad Via {shown(text)}")
     host, port = host_port(sent_by)
     params: dict[str, str | None] = {}
@@ -98,6 +100,6 @@ def parse_cseq(text: str) -> CSeq:
         SipInvalid: Status 400, also for a number of 2**31 or more.
     """
     parts = text.split()
-    if len(parts) != 2 or not is_token(parts[1]):
+    if len(parts) != 2 or not (parts[1].isalpha() or is_token(parts[1])) or not parts[1].isascii():
         raise SipInvalid(f"Bad CSeq {shown(text)}")
     return CSeq(parse_number(parts[0], "CSeq", MAX_CSEQ), parts[1])

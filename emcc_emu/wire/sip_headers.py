@@ -79,7 +79,7 @@ def header_key(name: str) -> str:
 
 def _checked(name: str, value: str) -> str:
     """Refuse what would let a value start a header line of its own."""
-    if "\r" in value or "\n" in value or not is_token(name):
+    if "\r" in value or "\n" in value or not (name in _KEYS or is_token(name)):
         raise ValueError(f"header {name!r} cannot hold {value!r}")
     return value
 

@@ -21,7 +21,6 @@ MAX_MESSAGE_BYTES: Final = 65536
 MAX_HEADER_LINES: Final = 200
 MAX_LINE_CHARS: Final = 8192
 
-_FOLD: Final = re.compile(r"\r\n[ \t]+")
 _BARE_BREAK: Final = re.compile(r"\r(?!\n)|(?<!\r)\n")
 _VERSION: Final = re.compile(r"SIP/[0-9]{1,3}\.[0-9]{1,3}", re.IGNORECASE)
 _STATUS_LINE: Final = re.compile(r"SIP/2\.0[ ]([1-6][0-9]{2})(?:[ ](.*))?", re.IGNORECASE)
@@ -52,12 +51,13 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
         defects.append("Missing empty line after the header fields")
         end = len(data)
     head = data[:end].decode("utf-8", "surrogateescape")
-    if "\r\n " in head or "\r\n\t" in head:
-        head = _FOLD.sub(" ", head)
     lines = head.split("\r\n")
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+    breaks = len(lines) - 1
+    if head.count("\n") != breaks or head.count("\r") != breaks:
         defects.append("Line break other than CRLF")
         lines = [_BARE_BREAK.sub(" ", line) for line in lines]
+    if len(lines) > MAX_HEADER_LINES or len(head) > MAX_LINE_CHARS:
+        lines = _bound(lines, defects)
     headers = _split_headers(lines, defects)
     body = data[end + 4 :]
     length = headers.get("Content-Length")
@@ -66,32 +66,46 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
     return _with_start_line(lines[0], headers, body, defects)
 
 
-def _split_headers(lines: list[str], defects: list[str]) -> Headers:
+def _bound(lines: list[str], defects: list[str]) -> list[str]:
+    """The lines without those over a bound; the start line stays."""
     if len(lines) > MAX_HEADER_LINES + 1:
         defects.append(f"More than {MAX_HEADER_LINES} header lines")
         del lines[MAX_HEADER_LINES + 1 :]
+    short = [line for line in lines[1:] if len(line) <= MAX_LINE_CHARS]
+    if len(short) < len(lines) - 1:
+        defects.append(f"Header line longer than {MAX_LINE_CHARS} characters")
+    return [lines[0], *short]
+
+
+def _split_headers(lines: list[str], defects: list[str]) -> Headers:
     keys: list[str] = []
     names: list[str] = []
     values: list[str] = []
     known_key = _KEYS.get
-    fields = iter(lines)
-    next(fields)
-    for line in fields:
+    for line in lines[1:]:
         name, colon, value = line.partition(":")
         key = known_key(name)
         if key is None:
+            if line[:1] in (" ", "\t"):
+                _unfold(line, values, defects)
+                continue
             name = name.rstrip(" \t")
             if not colon or not is_token(name):
                 defects.append(f"Bad header line {shown(line)}")
                 continue
             key = header_key(name)
-        if len(value) > MAX_LINE_CHARS:
-            defects.append(f"{name} is longer than {MAX_LINE_CHARS} characters")
-            continue
         keys.append(key)
         names.append(name)
         values.append(value.strip(" \t"))
     return Headers.from_columns(keys, names, values)
+
+
+def _unfold(line: str, values: list[str], defects: list[str]) -> None:
+    """A line that starts with white space continues the one before it (RFC 3261 section 7.3.1)."""
+    if values:
+        values[-1] = " ".join((values[-1], line.strip(" \t"))).strip(" \t")
+    else:
+        defects.append("White space before the first header field")
 
 
 def _with_start_line(line: str, headers: Headers, body: bytes, defects: list[str]) -> SipRequest | SipResponse:

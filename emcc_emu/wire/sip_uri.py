@@ -184,15 +184,16 @@ def host_port(text: str) -> tuple[str, int | None]:
     Raises:
         SipInvalid: Status 400 for an empty host or a port outside 1 to 65535.
     """
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if not colon:
-        host = text
+    host, colon, port = text.partition(":")
+    if text[:1] == "[":
+        host, colon, port = text.partition("]")
+        host, colon, port = f"{host}]" if colon else "", port[:1], port[1:]
     host = host.strip()
-    if not host or (":" in host and host[0] != "["):
+    port = port.strip()
+    if not host or colon not in ("", ":"):
         raise SipInvalid(f"Bad host {shown(text)}")
     if not colon:
         return host, None
-    port = port.strip()
     if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
         raise SipInvalid(f"Bad port {shown(text)}")
     return host, int(port)

@@ -36,12 +36,16 @@ _STRICT_VIA: Final = re.compile(
     rf"SIP\s*+/\s*+[0-9]++\.[0-9]++\s*+/\s*+{_TOKEN}\s++(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:\s*+:\s*+[0-9]++)?{_PARAMS}",
     re.IGNORECASE | re.DOTALL,
 )
+_USUAL_URI: Final = (
+    r"sips?:(?:[A-Za-z0-9\-._+*]++@)?[A-Za-z0-9][A-Za-z0-9.\-]*+(?::[1-9][0-9]{0,3})?(?:;(?:transport|user)=[a-z]++)*+"
+)
+_USUAL_REQUEST_URI: Final = re.compile(_USUAL_URI)
 _USUAL_ADDRESS: Final = re.compile(
-    r'(?:"[^"\\<>]*+" ?|[A-Za-z0-9\-._]++ ?)?'
-    r"<sips?:(?:[A-Za-z0-9\-._+*]++@)?[A-Za-z0-9][A-Za-z0-9.\-]*+(?::[1-9][0-9]{0,3})?(?:;transport=[a-z]++)?>"
-    rf"(?:;tag={_TOKEN})?"
+    rf'(?:"[^"\\<>]*+" ?|[A-Za-z0-9\-._]++ ?)?<{_USUAL_URI}>(?:;tag={_TOKEN}|;\+[a-z0-9.!]++="[^"\\]*+")*+'
 )
 """The form nearly every From, To and Contact has; anything else takes the long way."""
+_ADDRESS_LISTS: Final = frozenset(("contact", "route", "record-route"))
+_SCHEMES: Final = frozenset(("sip", "sips", "tel"))
 _CALL_ID: Final = re.compile(r"[^\s\x00-\x1f\x7f]++")
 _ACCEPTS_SDP: Final = frozenset(("application/sdp", "application/*", "*/*", "multipart/mixed", "multipart/*"))
 
@@ -129,9 +133,8 @@ def validate_response(response: SipResponse) -> None:
 
 def _check_form(request: SipRequest, policy: RequestPolicy) -> None:
     _check_defects(request.defects)
-    scheme = uri_scheme(request.uri)
-    if scheme in ("sip", "sips", "tel") and parse_uri(request.uri).headers:
-        raise SipInvalid("Header fields in the Request-URI")
+    if _USUAL_REQUEST_URI.fullmatch(request.uri) is None:
+        _check_request_uri(request.uri)
     method = _check_mandatory(request)
     if request.version != SIP_VERSION:
         raise SipInvalid(f"Version {shown(request.version)}", status=505)
@@ -139,6 +142,12 @@ def _check_form(request: SipRequest, policy: RequestPolicy) -> None:
         raise SipInvalid(f"CSeq method {shown(method)} differs from {shown(request.method)}")
     _ = request.max_forwards, request.expires
     _check_routing_fields(request, policy)
+
+
+def _check_request_uri(uri: str) -> None:
+    """A well-written URI without header fields (RFC 3261 table 1); another scheme is judged later."""
+    if uri_scheme(uri) in _SCHEMES and parse_uri(uri).headers:
+        raise SipInvalid("Header fields in the Request-URI")
 
 
 def _check_defects(defects: tuple[str, ...]) -> None:
@@ -173,22 +182,20 @@ def _check_address(value: str | None, name: str) -> None:
     if _USUAL_ADDRESS.fullmatch(value) is not None:
         return
     _, uri, tail = split_name_addr(value)
-    if uri_scheme(uri) in ("sip", "sips", "tel"):
+    if uri_scheme(uri) in _SCHEMES:
         parse_uri(uri)
     if _STRICT_PARAMS.fullmatch(tail) is None:
         raise SipInvalid(f"Bad parameters in {name} {shown(value)}")
 
 
 def _check_routing_fields(request: SipRequest, policy: RequestPolicy) -> None:
-    headers = request.headers
-    for name in ("Contact", "Route", "Record-Route"):
-        if name not in headers:
-            continue
-        for value in headers.get_all(name):
-            if value != "*" or name != "Contact":
-                _check_address(value, name)
-            elif request.method != "REGISTER" or not policy.accepts_wildcard_contact:
-                raise SipInvalid("Wildcard Contact is not supported")
+    keys, _, lines = request.headers.columns()
+    for key, line in zip(keys, lines):  # noqa: B905 (hot, equal by construction)
+        if key in _ADDRESS_LISTS and (key != "contact" or line != "*"):
+            for value in split_comma_list(line):
+                _check_address(value, key)
+        elif key == "contact" and (request.method != "REGISTER" or not policy.accepts_wildcard_contact):
+            raise SipInvalid("Wildcard Contact is not supported")
 
 
 def _check_length(request: SipRequest, stream: bool) -> None:
@@ -209,15 +216,15 @@ def _check_ability(request: SipRequest, policy: RequestPolicy) -> None:
     if method not in policy.allowed_methods:
         status = 405 if method in KNOWN_METHODS else 501
         raise SipInvalid(f"Method {shown(method)}", status, (("Allow", policy.allow),))
-    scheme = uri_scheme(request.uri)
-    if scheme not in ("sip", "sips", "tel"):
+    scheme = request.uri.partition(":")[0]
+    if scheme.lower() not in _SCHEMES:
         raise SipInvalid(f"URI scheme {shown(scheme)}", status=416)
-    headers = request.headers
-    if method not in ("ACK", "CANCEL") and ("Require" in headers or "Proxy-Require" in headers):
+    keys, _, _ = request.headers.columns()
+    if method not in ("ACK", "CANCEL") and ("require" in keys or "proxy-require" in keys):
         _check_options(request, policy)
     if request.body:
         _check_body(request, policy)
-    if method == "INVITE" and "Accept" in headers:
+    if method == "INVITE" and "accept" in keys:
         _check_accept(request)
 
 

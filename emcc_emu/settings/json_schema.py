@@ -105,7 +105,7 @@ class _Writer:
                 return {"enum": [True, False, "yes", "no", "on", "off"]}
             case NumberPlan():
                 return {"type": "integer", **_limits(minimum=plan.minimum, maximum=plan.maximum)}
-            case ChoicePlan():
+            case _:
                 return {"enum": _choices(plan)}
 
 

@@ -225,5 +225,5 @@ def _describe(node: Tree) -> str:
             return show_value(node.text)
         case Branch():
             return "a mapping"
-        case Listing():
+        case _:
             return "a list"

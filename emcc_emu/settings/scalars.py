@@ -50,7 +50,7 @@ def scalar_value(plan: ScalarPlan, text: str) -> str | int | float | bool:
             return _flag(text)
         case AddressPlan():
             return _address(text)
-        case ChoicePlan():
+        case _:
             return _choice(plan, text)
 
 

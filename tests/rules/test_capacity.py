@@ -1,0 +1,37 @@
+import pytest
+
+from emcc_emu.rules.capacity import (
+    base_device_names,
+    first_free_base_device,
+    free_base_device_capacity,
+    is_busy,
+    phones_counted,
+)
+
+
+@pytest.mark.parametrize(
+    ("phones", "base_devices", "counted", "free"),
+    [(0, 0, 0, 30000), (59000, 500, 60000, 0), (59001, 0, 59001, 499), (60000, 100, 60200, 0)],
+)
+def test_base_devices_count_twice(phones, base_devices, counted, free):
+    assert phones_counted(phones, base_devices) == counted
+    assert free_base_device_capacity(phones, base_devices) == free
+
+
+def test_base_devices_continue_after_the_highest_number():
+    made, refused = base_device_names(["EMCC1", "EMCC123", "EMCC7", "SEP02AA00000001"], 27)
+    assert (made[0], made[-1], len(made), refused) == ("EMCC124", "EMCC150", 27, [])
+
+
+def test_taken_names_are_not_made_and_the_rest_is():
+    assert base_device_names([], 3, taken={"EMCC2"}) == (["EMCC1", "EMCC3"], ["EMCC2"])
+
+
+def test_the_lowest_free_base_device_is_next():
+    assert first_free_base_device(range(1, 4), {1, 3}) == 2
+    assert first_free_base_device(range(1, 4), {1, 2, 3}) is None
+
+
+@pytest.mark.parametrize(("in_progress", "expected"), [(0, False), (4, False), (5, True), (6, True)])
+def test_busy_from_the_limit_on(in_progress, expected):
+    assert is_busy(in_progress, 5) is expected

@@ -158,7 +158,7 @@ def _with_extension(user: User, profile: DeviceProfile | None) -> User:
 
 def _with_remote_clusters(cluster: ClusterConfig, clusters: tuple[ClusterConfig, ...]) -> ClusterConfig:
     """The cluster with `*` replaced by the clusters it stands for, and with their addresses."""
-    others = {other.cluster_id: other for other in clusters if other.name != cluster.name}
+    others = {other.cluster_id: other for other in clusters if other.cluster_id != cluster.cluster_id}
     listed = {remote.cluster_id for remote in cluster.remote_clusters}
     remotes: list[RemoteCluster] = []
     for remote in cluster.remote_clusters:

@@ -1,0 +1,167 @@
+"""One call-processing node's SIP side: its endpoint, its identity, and messages in the header order of Unified CM."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+
+from emcc_emu.cluster.sip_identity import NodeIdentity
+from emcc_emu.errors import SipInvalid
+from emcc_emu.net.sip import SipEndpoint
+from emcc_emu.wire import sip
+
+__all__ = ["ALLOW", "SUPPORTED_LINE", "HeaderLine", "SipNode"]
+
+HeaderLine = tuple[str, str]
+
+ALLOW = "INVITE, OPTIONS, INFO, BYE, CANCEL, ACK, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY"
+"""The Allow header as Unified CM writes it; REGISTER and PUBLISH are handled but not listed."""
+
+SUPPORTED_LINE = "timer,resource-priority,replaces"
+"""First Supported line of a call's requests and answers."""
+
+
+class SipNode:
+    """What the registrar, the calls and the trunks of one node send with.
+
+    Args:
+        name: Node name in the lab.
+        endpoint: The node's started endpoint.
+        identity: Generates the node's identifiers.
+        ip: Address that goes into From, Contact and SDP.
+        port: SIP port that goes into Contact.
+        calendar: Calendar time, seconds since the epoch, for Date headers.
+    """
+
+    __slots__ = ("calendar", "endpoint", "identity", "ip", "name", "port")
+
+    def __init__(
+        self,
+        name: str,
+        endpoint: SipEndpoint,
+        identity: NodeIdentity,
+        ip: str,
+        port: int,
+        calendar: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.endpoint = endpoint
+        self.identity = identity
+        self.ip = ip
+        self.port = port
+        self.calendar = calendar
+
+    def date(self) -> str:
+        """The Date header of this second."""
+        return self.identity.date(self.calendar())
+
+    def contact_uri(self, user: str, transport: str) -> str:
+        """A URI at which this node takes requests."""
+        user_part = f"{user}@" if user else ""
+        return f"sip:{user_part}{self.ip}:{self.port};transport={transport}"
+
+    def stable_tag(self, call_id: str) -> str:
+        """A decimal tag that is the same whenever the same Call-ID is answered (401 and the 200 after it)."""
+        return str(zlib.crc32(call_id.encode("utf-8", "surrogateescape"), self.identity.tag_seed))
+
+    def trying(self, request: sip.SipRequest) -> sip.SipResponse:
+        """`100 Trying`, which carries neither tag nor Server."""
+        return _response(request, 100, None, None, self.date(), None, (), b"")
+
+    def reply(
+        self,
+        request: sip.SipRequest,
+        status: int,
+        reason: str | None = None,
+        *,
+        to_tag: str | None = None,
+        headers: Iterable[HeaderLine] = (),
+        body: bytes = b"",
+        with_server: bool = True,
+    ) -> sip.SipResponse:
+        """A response with Date and Server; `headers` follow CSeq.
+
+        Args:
+            request: The request that is answered.
+            status: Status code.
+            reason: Reason phrase; None takes the usual one.
+            to_tag: Tag for a To header that has none; None derives one from the Call-ID.
+            headers: Further headers, in order, with Content-Type when there is a body.
+            body: The body.
+            with_server: False leaves the Server header out.
+        """
+        tag = to_tag if to_tag is not None else self.stable_tag(request.headers.get("Call-ID") or "")
+        server = self.identity.product if with_server else None
+        return _response(request, status, reason, tag, self.date(), server, headers, body)
+
+    def refusal(self, request: sip.SipRequest, error: SipInvalid) -> sip.SipResponse:
+        """The answer that a `SipInvalid` asks for; the reason phrase of a 400 says what is wrong."""
+        reason = f"Bad Request - {error.reason}" if error.status == 400 else None
+        return self.reply(request, error.status, reason, headers=error.headers)
+
+    def out_of_dialog(
+        self,
+        method: str,
+        uri: str,
+        *,
+        from_uri: str,
+        to_uri: str,
+        transport: str,
+        headers: Iterable[HeaderLine] = (),
+        body: bytes = b"",
+        max_forwards: int = 70,
+    ) -> sip.SipRequest:
+        """A request outside any dialog: new Call-ID, numeric From tag, CSeq 101; Via is the endpoint's to add.
+
+        Args:
+            method: Its method.
+            uri: Request-URI.
+            from_uri: URI of From.
+            to_uri: URI of To.
+            transport: `udp` or `tcp`, for Contact.
+            headers: Further headers, in order, with Content-Type when there is a body.
+            body: The body.
+            max_forwards: Max-Forwards; an OPTIONS ping of Unified CM carries 0.
+        """
+        lines = [
+            ("From", f"<{from_uri}>;tag={self.identity.tag()}"),
+            ("To", f"<{to_uri}>"),
+            ("Date", self.date()),
+            ("Call-ID", self.identity.call_id()),
+            ("User-Agent", self.identity.product),
+            ("CSeq", f"101 {method}"),
+            ("Contact", f"<{self.contact_uri('', transport)}>"),
+            *headers,
+            ("Max-Forwards", str(max_forwards)),
+        ]
+        return sip.SipRequest(method, uri, sip.Headers(lines), body)
+
+
+def _response(
+    request: sip.SipRequest,
+    status: int,
+    phrase: str | None,
+    tag: str | None,
+    date: str,
+    server: str | None,
+    headers: Iterable[HeaderLine],
+    body: bytes,
+) -> sip.SipResponse:
+    lines = request.headers
+    to = lines.get("To") or ""
+    if tag is not None and "tag=" not in to.lower():
+        to = f"{to};tag={tag}"
+    names = ["Via"] * lines.count("Via")
+    values = lines.lines("Via")
+    names += ("From", "To", "Date", "Call-ID")
+    values += (lines.get("From") or "", to, date, lines.get("Call-ID") or "")
+    if server is not None:
+        names.append("Server")
+        values.append(server)
+    names.append("CSeq")
+    values.append(lines.get("CSeq") or "")
+    for name, value in headers:
+        names.append(name)
+        values.append(value)
+    keys = [sip.header_key(name) for name in names]
+    return sip.SipResponse(status, phrase, sip.Headers.from_columns(keys, names, values), body)

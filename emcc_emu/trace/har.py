@@ -11,12 +11,11 @@ import datetime
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any, BinaryIO
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from emcc_emu import __version__
-from emcc_emu.trace.http_messages import HttpMessage, split_http
+from emcc_emu.trace.http_messages import HttpMessage, split_http, split_target
 from emcc_emu.trace.record import Address, Record
 
 __all__ = ["MAX_OPEN_EXCHANGES", "write_har"]
@@ -94,7 +93,7 @@ def _request(record: Record) -> _Json:
         "url": url,
         "httpVersion": version,
         "cookies": _pairs(message.header("cookie").split(";"), "="),
-        "queryString": [{"name": n, "value": v} for n, v in parse_qsl(urlsplit(url).query, keep_blank_values=True)],
+        "queryString": [{"name": name, "value": value} for name, value in split_target(target)[1].items()],
         **_head(record, message),
     }
     if message.body:

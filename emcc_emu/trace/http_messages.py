@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from emcc_emu.errors import XmlInvalid
 from emcc_emu.trace.meaning import Meaning
 from emcc_emu.wire.xml import Element, parse_xml
 
-__all__ = ["HttpMessage", "read_http", "split_http"]
+__all__ = ["HttpMessage", "read_http", "split_http", "split_target"]
 
 _REQUEST = re.compile(r"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.[01]$")
 _RESPONSE = re.compile(r"HTTP/1\.[01] (?P<status>\d{3}) ?(?P<reason>.*)$")
@@ -49,6 +49,14 @@ def split_http(payload: bytes) -> HttpMessage:
     return HttpMessage(start_line, tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon), body)
 
 
+def split_target(target: str) -> tuple[str, dict[str, str]]:
+    """Split a request target into its path, without scheme and host, and its decoded parameters; never fails."""
+    path, _, query = target.partition("#")[0].partition("?")
+    if "://" in path:
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return path, dict(parse_qsl(query, keep_blank_values=True))
+
+
 def read_http(payload: bytes) -> Meaning:
     """Read one HTTP message; junk becomes kind `other`."""
     message = split_http(payload)
@@ -60,19 +68,18 @@ def read_http(payload: bytes) -> Meaning:
 
 
 def _read_request(method: str, target: str, message: HttpMessage) -> Meaning:
-    url = urlsplit(target)
-    parameters = dict(parse_qsl(url.query, keep_blank_values=True))
+    path, parameters = split_target(target)
     document = _document(message, parameters)
     devices = [parameters[name] for name in ("device", "name", "devicename") if parameters.get(name)]
-    devices += _FILE_DEVICE.findall(url.path)
+    devices += _FILE_DEVICE.findall(path)
     users = [parameters["userid"]] if parameters.get("userid") else []
     if document is not None:
         devices += _texts(document, _DEVICE_ELEMENTS)
         users += _texts(document, ("userID",))
-    servlet = _SERVLETS.get(url.path)
+    servlet = _SERVLETS.get(path)
     return Meaning(
         "request",
-        f"{method} {_request_subject(servlet, url.path, parameters, document)}".rstrip(),
+        f"{method} {_request_subject(servlet, path, parameters, document)}".rstrip(),
         method=method,
         target=target,
         device_names=tuple(dict.fromkeys(devices)),

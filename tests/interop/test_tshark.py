@@ -68,8 +68,8 @@ def test_lab_ports_large_messages_and_keep_alive_are_dissected(tmp_path: Path) -
     client = (story.PHONE, 40001)
     for name, server in ((b"a.xml", (story.HOME, 16969)), (b"b.xml", (story.HOME, 16969))):  # one client port, two TIDs
         tid = (story.HOME, 50000 + len(tape.records))
-        options = b"octet\0blksize\x001428\0tsize\x000\0windowsize\x002\0"
-        tape.add("tftp", "udp", client, server, b"\0\1" + name + b"\0" + options)
+        negotiated = b"octet\0blksize\x001428\0tsize\x000\0windowsize\x002\0"
+        tape.add("tftp", "udp", client, server, b"\0\1" + name + b"\0" + negotiated)
         tape.add("tftp", "udp", tid, client, b"\0\6blksize\x001428\0tsize\x001500\0windowsize\x002\0")
         tape.add("tftp", "udp", client, tid, b"\0\4\0\0")
         tape.add("tftp", "udp", tid, client, b"\0\3\0\1" + b"x" * 1428)

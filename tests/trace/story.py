@@ -169,7 +169,7 @@ def _ping(tape: Tape) -> None:
 
 def _call(tape: Tape) -> None:
     numbers = (f"From: <sip:81000@{HOME}>;tag=5", f"To: <sip:911@{HOME}>")
-    legs = [
+    legs: list[tuple[Address, Address, str, Transport, str]] = [
         ((PHONE, 51000), (HOME, 5060), "c1", "tcp", f"{HOME}-tcp"),
         ((HOME, 47000), (VISITING, 5060), "c2", "tcp", "trunk"),
         ((VISITING, 5060), (GATEWAY, 5060), "c3", "udp", ""),

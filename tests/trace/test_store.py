@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -195,3 +196,21 @@ def test_a_missing_file_and_an_empty_directory_are_input_errors(tmp_path: Path) 
         open_trace(tmp_path / "missing")
     with pytest.raises(InputError, match=r"holds no \.trace\.jsonl file"):
         open_trace(tmp_path)
+
+
+def test_a_disk_that_refuses_is_survived_and_the_loss_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FullDisk(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    writer = TraceWriter(tmp_path, recorder_name="a", limits=StoreLimits(flush_interval_s=3600))
+    real_file = writer._files._file
+    monkeypatch.setattr(writer._files, "_file", FullDisk())
+    writer.append(record(1))
+    writer.flush()
+    monkeypatch.setattr(writer._files, "_file", real_file)
+    writer.append(record(2))
+    writer.close()
+    trace = open_trace(tmp_path)
+    assert [each.time_ns for each in trace.records()] == [2]
+    assert trace.dropped == 1

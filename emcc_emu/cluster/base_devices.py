@@ -37,6 +37,11 @@ class BaseDevices:
         return len(self._all)
 
     @property
+    def has_free(self) -> bool:
+        """Whether a login would find one."""
+        return bool(self._free)
+
+    @property
     def in_use_count(self) -> int:
         """How many are consumed by logins."""
         return len(self._in_use)

@@ -165,7 +165,9 @@ def _own_phone(
         user_id=user_id,
         profile=profile.name if profile is not None else None,
         visiting_cluster_id=None,
-        geolocation={} if geolocation is None else {**geolocation.elements()},
+        geolocation={}
+        if geolocation is None
+        else {str(element): text for element, text in geolocation.elements().items()},
         digest_user=phone.digest_user or None,
         digest_password=phone.digest_password or None,
         device_security_mode=SECURITY_MODES[phone.device_security_mode],

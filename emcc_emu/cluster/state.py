@@ -74,6 +74,8 @@ class ClusterState:
         self.database = database
         self.clock = clock
         self.directory = Directory(config)
+        self.own_addresses = frozenset(node.address for node in config.nodes)
+        """Addresses of the cluster's nodes."""
         self.base_devices = BaseDevices(config.base_devices.count)
         self.remote_clusters: dict[str, RemoteClusterStatus] = {}
         """By cluster ID: what the last update of each remote cluster said."""
@@ -91,6 +93,7 @@ class ClusterState:
         self._devices_by_profile: dict[str, set[str]] = {}
         self._effective: dict[str, EffectiveDevice] = {}
         self._in_transition: set[str] = set()
+        self._leaving: set[str] = set()
         self._user_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._next_intent = 1
         self._next_job = 1
@@ -106,7 +109,7 @@ class ClusterState:
 
         Returns:
             None when no such device can register here. A phone of ours that is logged in to another cluster is still
-            its own configured self; `remote_login` tells.
+            its own configured self; `visiting_session` tells.
         """
         name = name.upper()
         effective = self._effective.get(name)
@@ -158,19 +161,28 @@ class ClusterState:
         """Who is, or was last, on a device of this cluster or on an EMCC base device; None when nobody ever was."""
         return self._logins.get(device_name)
 
-    def remote_login(self, device_name: str) -> RemoteLogin | None:
+    def visiting_session(self, device_name: str) -> RemoteLogin | None:
         """The user of another cluster who is on our phone; None when there is none."""
         row = self._remote_logins.get(device_name)
         return row if row is not None and row.user_id is not None else None
 
-    def last_remote_user(self, device_name: str) -> str | None:
+    def last_visiting_user(self, device_name: str) -> str | None:
         """The last user of another cluster on our phone who has left again."""
         row = self._remote_logins.get(device_name)
         return row.last_user_id if row is not None else None
 
-    def emcc_session(self, device_name: str) -> EmccSession | None:
+    def home_session(self, device_name: str) -> EmccSession | None:
         """Our user's session on this phone of another cluster."""
         return self._sessions.get(device_name)
+
+    def user_on(self, device_name: str) -> str | None:
+        """Whoever is logged in on the device, in whatever way; None when nobody is."""
+        session = self._sessions.get(device_name) or self.visiting_session(device_name) or self._logins.get(device_name)
+        return session.user_id if session is not None else None
+
+    def is_in_use(self, device_name: str) -> bool:
+        """Whether somebody is on the device, or a login or logout of it is being written."""
+        return device_name in self._in_transition or self.user_on(device_name) is not None
 
     def logins(self) -> Iterator[DeviceLogin]:
         """Everybody who is logged in at a device of this cluster, base devices left out."""
@@ -182,7 +194,7 @@ class ClusterState:
         """Every phone of ours with a user of another cluster."""
         return (row for row in list(self._remote_logins.values()) if row.user_id)
 
-    def emcc_sessions(self) -> Iterator[EmccSession]:
+    def home_sessions(self) -> Iterator[EmccSession]:
         """Every session of our users at other clusters."""
         return iter(list(self._sessions.values()))
 
@@ -210,6 +222,23 @@ class ClusterState:
     def is_in_transition(self, device_name: str) -> bool:
         """Whether a login or logout of the device is being written."""
         return device_name in self._in_transition
+
+    @contextlib.contextmanager
+    def leaving(self, device_name: str) -> Iterator[None]:
+        """Serve a phone its own configuration already while home is asked to end its EMCC session.
+
+        Home resets the phone as soon as it has ended the session, and the phone may ask our TFTP service before our own
+        record has gone.
+        """
+        self._leaving.add(device_name)
+        try:
+            yield
+        finally:
+            self._leaving.discard(device_name)
+
+    def is_leaving(self, device_name: str) -> bool:
+        """Whether home is being asked to end the EMCC session of our phone."""
+        return device_name in self._leaving
 
     def user_lock(self, user_id: str) -> asyncio.Lock:
         """Serialises logins of one user, so that the multiple login rule sees them one after the other."""
@@ -285,7 +314,7 @@ class ClusterState:
 
     # ------------------------------------------------------------------ changes: EMCC sessions at home
 
-    async def open_emcc_session(self, session: EmccSession) -> EmccSession:
+    async def open_home_session(self, session: EmccSession) -> EmccSession:
         """Write that our user is on a phone of another cluster; the base device is already taken.
 
         Raises:
@@ -309,7 +338,7 @@ class ClusterState:
         self._changed(session.device_name)
         return session
 
-    async def close_emcc_session(self, device_name: str, intent: Intent | None = None) -> EmccSession:
+    async def close_home_session(self, device_name: str, intent: Intent | None = None) -> EmccSession:
         """Write that the session is over and free its base device; with the intent to tell the visiting cluster.
 
         Raises:
@@ -332,7 +361,7 @@ class ClusterState:
 
     # ------------------------------------------------------------------ changes: remote logins at visiting
 
-    async def open_remote_login(self, row: RemoteLogin, intent: Intent | None = None) -> RemoteLogin:
+    async def open_visiting_session(self, row: RemoteLogin, intent: Intent | None = None) -> RemoteLogin:
         """Write that a user of another cluster is on our phone, and that the intent was carried out.
 
         Raises:
@@ -350,7 +379,7 @@ class ClusterState:
         self._changed(row.device_name)
         return row
 
-    async def close_remote_login(self, device_name: str, intent: Intent | None = None) -> RemoteLogin:
+    async def close_visiting_session(self, device_name: str, intent: Intent | None = None) -> RemoteLogin:
         """Write that nobody of another cluster is on our phone any more, and that the intent was carried out.
 
         Raises:

@@ -1,0 +1,147 @@
+"""Lets the recorder see whole HTTP messages as raw bytes, above TLS, between asyncio and aiohttp.
+
+aiohttp shows parsed requests and built responses; a trace wants what was on the wire. So the tap wraps aiohttp's
+protocol and the transport that it writes to, and cuts both byte streams into messages. Without a recorder nothing
+is wrapped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from emcc_emu.trace.record import Address, Transport
+from emcc_emu.trace.recorder import Recorder
+
+__all__ = ["MAX_RECORDED_MESSAGE_BYTES", "MessageCutter", "TappedProtocol"]
+
+MAX_RECORDED_MESSAGE_BYTES = 2 * 1024 * 1024
+"""A longer message is recorded in pieces of this size."""
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked[ \t]*\r\n", re.IGNORECASE)
+_LAST_CHUNK = re.compile(rb"(?:^|\r\n)0+[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
+
+
+class MessageCutter:
+    """Cuts one direction of an HTTP/1.1 connection into messages, each with head and body, raw."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes as they passed; returns the messages that they complete."""
+        buffer = self._buffer + data if self._buffer else data
+        messages = []
+        while buffer and (size_bytes := _message_size(buffer)):
+            messages.append(buffer[:size_bytes])
+            buffer = buffer[size_bytes:]
+        if len(buffer) > MAX_RECORDED_MESSAGE_BYTES:
+            messages.append(buffer)
+            buffer = b""
+        self._buffer = buffer
+        return messages
+
+    def rest(self) -> bytes:
+        """What was left when the connection ended: a message cut short."""
+        rest, self._buffer = self._buffer, b""
+        return rest
+
+
+def _message_size(buffer: bytes) -> int:
+    """Length of the first message in the buffer, 0 while it is incomplete."""
+    head_end = buffer.find(b"\r\n\r\n")
+    if head_end < 0:
+        return 0
+    head_end += 4
+    head = buffer[:head_end]
+    length = _LENGTH.search(head)
+    if length is not None:
+        size_bytes = head_end + int(length[1])
+        return size_bytes if len(buffer) >= size_bytes else 0
+    if _CHUNKED.search(head) is not None:
+        last = _LAST_CHUNK.search(buffer, head_end)
+        return last.end() if last is not None else 0
+    return head_end
+
+
+class TappedProtocol(asyncio.Protocol):
+    """Stands between a transport and aiohttp's protocol and records what passes.
+
+    Args:
+        inner: aiohttp's protocol of this connection.
+        recorder: Takes the messages.
+        connection: Names the connection in the trace.
+    """
+
+    def __init__(self, inner: asyncio.Protocol, recorder: Recorder, connection: str) -> None:
+        self._inner = inner
+        self._recorder = recorder
+        self._connection = connection
+        self._requests = MessageCutter()
+        self._responses = MessageCutter()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give aiohttp a transport whose writes are seen."""
+        self._local: Address = transport.get_extra_info("sockname")[:2]
+        self._remote: Address = transport.get_extra_info("peername")[:2]
+        self._kind: Transport = "tls" if transport.get_extra_info("sslcontext") is not None else "tcp"
+        self._inner.connection_made(_TappedTransport(transport, self._sent))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Record whole requests, then pass the bytes on."""
+        for message in self._requests.feed(data):
+            self._record_received(message)
+        self._inner.data_received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Record what was left unfinished."""
+        if rest := self._requests.rest():
+            self._record_received(rest)
+        if rest := self._responses.rest():
+            self._record_sent(rest)
+        self._inner.connection_lost(error)
+
+    def pause_writing(self) -> None:
+        """Nothing to record."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Nothing to record."""
+        self._inner.resume_writing()
+
+    def eof_received(self) -> bool | None:
+        """Nothing to record."""
+        return self._inner.eof_received()
+
+    def _sent(self, data: bytes) -> None:
+        for message in self._responses.feed(data):
+            self._record_sent(message)
+
+    def _record_received(self, message: bytes) -> None:
+        self._recorder.received("http", self._kind, self._local, self._remote, message, self._connection)
+
+    def _record_sent(self, message: bytes) -> None:
+        self._recorder.sent("http", self._kind, self._local, self._remote, message, self._connection)
+
+
+class _TappedTransport:
+    """A transport whose written bytes are shown to a callback; everything else is the real one's."""
+
+    def __init__(self, transport: asyncio.BaseTransport, on_write: Callable[[bytes], None]) -> None:
+        self._transport: Any = transport
+        self._on_write = on_write
+
+    def write(self, data: bytes) -> None:
+        self._on_write(bytes(data))
+        self._transport.write(data)
+
+    def writelines(self, chunks: Iterable[bytes]) -> None:
+        self.write(b"".join(chunks))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

@@ -7,15 +7,10 @@ import ipaddress
 import random
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
-
-import msgspec
 
 from emcc_emu.errors import InputError, LabError
 
-__all__ = ["free_block", "parse_overrides", "replace_addresses", "require_bindable"]
-
-T = TypeVar("T")
+__all__ = ["all_free", "free_block", "parse_overrides", "require_bindable"]
 
 PROBED_PORTS = (5060, 8080, 8443, 6970)
 """TCP ports that a block must have free; the lab's own are the same unless it moves them."""
@@ -104,25 +99,3 @@ def parse_overrides(texts: Iterable[str], nodes: Mapping[str, str]) -> dict[str,
             raise InputError(f"--address {text!r}: {address!r} is not an IP address") from None
         require_bindable(node, address)
     return mapping
-
-
-def replace_addresses(value: T, mapping: Mapping[str, str]) -> T:
-    """The same lab object with every address of the map replaced, wherever it stands alone as a value."""
-    return _replaced(value, mapping) if mapping else value
-
-
-def _replaced(value: Any, mapping: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return mapping.get(value, value)
-    if isinstance(value, msgspec.Struct):
-        old = {name: getattr(value, name) for name in value.__struct_fields__}
-        new = {name: _replaced(item, mapping) for name, item in old.items()}
-        changed = {name: item for name, item in new.items() if item is not old[name]}
-        return msgspec.structs.replace(value, **changed) if changed else value
-    if isinstance(value, tuple):
-        items = tuple(_replaced(item, mapping) for item in value)
-        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    if isinstance(value, dict):
-        pairs = {name: _replaced(item, mapping) for name, item in value.items()}
-        return pairs if any(pairs[name] is not value[name] for name in value) else value
-    return value

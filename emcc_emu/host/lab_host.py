@@ -18,11 +18,12 @@ from typing import Any, Self
 import msgspec
 
 from emcc_emu.errors import InputError, LabError
-from emcc_emu.host.addresses import free_block, parse_overrides, replace_addresses, require_bindable
+from emcc_emu.host.addresses import free_block, parse_overrides, require_bindable
 from emcc_emu.host.certificates import CertificateStore, NodeNames
 from emcc_emu.host.channel import MAX_LINE_BYTES, Answer, Asker
 from emcc_emu.host.job import ClusterJob, node_labels
 from emcc_emu.host.ready import ReadyFile, describe_cluster, describe_example, describe_phones
+from emcc_emu.lab.defaults import with_addresses
 from emcc_emu.lab.model import Lab, Ports
 
 __all__ = ["LabHost", "RunOptions", "imported_clusters", "lab_nodes", "prepare_lab"]
@@ -79,7 +80,8 @@ def prepare_lab(lab: Lab, options: RunOptions, rng: random.Random) -> Lab:
     mapping |= parse_overrides(
         options.addresses, {node.name: node.address for cluster in lab.clusters for node in cluster.nodes}
     )
-    lab = replace_addresses(lab, mapping)
+    if mapping:
+        lab = with_addresses(lab, lambda address: mapping.get(address, address))
     if options.tftp_port is not None:
         lab = _with_tftp_port(lab, options.tftp_port)
     return lab
@@ -312,7 +314,7 @@ def imported_clusters(lab: Lab) -> Mapping[str, Iterable[str]]:
         cluster.name: [
             lab.by_cluster_id[remote.cluster_id].name
             for remote in cluster.remote_clusters
-            if remote.cluster_id in lab.by_cluster_id
+            if remote.cluster_id in lab.by_cluster_id and remote.certificates_imported
         ]
         for cluster in lab.clusters
     }

@@ -109,6 +109,9 @@ class RemoteCluster(Settings, frozen=True, kw_only=True):
     https_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """Port of its Tomcat service; 0 is that of the lab's cluster with that ID, else 8443."""
 
+    certificates_imported: bool = True
+    """Whether its Tomcat certificates were imported by bulk certificate management; false makes logins fail with 208."""
+
     emcc: bool = True
     """Whether EMCC with it is enabled."""
 

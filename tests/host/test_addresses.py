@@ -5,25 +5,10 @@ from __future__ import annotations
 import random
 import socket
 
-import msgspec
 import pytest
 
 from emcc_emu.errors import InputError, LabError
 from emcc_emu.host import addresses
-
-
-class Node(msgspec.Struct, frozen=True):
-    name: str
-    address: str
-
-
-class Lab(msgspec.Struct, frozen=True):
-    nodes: tuple[Node, ...]
-    gateways: dict[str, str]
-    note: str
-
-
-LAB = Lab((Node("a", "127.1.0.10"), Node("b", "127.2.0.10")), {"g": "127.1.0.50"}, "node at 127.1.0.10")
 
 
 def test_a_free_block_keeps_the_shape_of_the_lab() -> None:
@@ -47,16 +32,6 @@ def test_no_free_block_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(addresses, "BLOCK_TRIES", 0)
     with pytest.raises(LabError, match="no free block"):
         addresses.free_block(["127.1.0.10"], random.Random(3))
-
-
-def test_addresses_are_replaced_where_they_stand_alone() -> None:
-    moved = addresses.replace_addresses(LAB, {"127.1.0.10": "127.9.0.10", "127.1.0.50": "127.9.0.50"})
-    assert moved == Lab((Node("a", "127.9.0.10"), Node("b", "127.2.0.10")), {"g": "127.9.0.50"}, "node at 127.1.0.10")
-    assert moved.nodes[1] is LAB.nodes[1]
-
-
-def test_nothing_to_replace_gives_the_same_lab() -> None:
-    assert addresses.replace_addresses(LAB, {}) is LAB
 
 
 def test_an_override_names_its_node() -> None:

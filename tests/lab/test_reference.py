@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from emcc_emu.lab.model import ClusterConfig, EmccFeatureParameters, Lab
 from emcc_emu.lab.reference import lab_reference
 from emcc_emu.settings.documentation import field_texts
@@ -28,3 +30,8 @@ def test_all_thirteen_feature_parameters_are_there():
 def test_every_setting_is_documented():
     for settings_class in (Lab, ClusterConfig, EmccFeatureParameters):
         assert {setting.field for setting in settings_of(settings_class)} <= set(field_texts(settings_class))
+
+
+def test_the_published_reference_is_current():
+    published = Path("fixtures/labs/REFERENCE.md").read_text(encoding="utf-8")
+    assert published == lab_reference(), "run: emcc-emu check --reference > fixtures/labs/REFERENCE.md"

@@ -128,16 +128,20 @@ class InviteServerTransaction(ServerTransaction):
     because every core would do the same.
     """
 
-    __slots__ = ("_awaits_ack", "_status", "request")
+    __slots__ = ("_awaits_ack", "_status", "accepted_key", "request")
 
     request: SipRequest
     """The INVITE."""
+
+    accepted_key: tuple[object, ...] | None
+    """What the layer finds this transaction by when the ACK of its 2xx comes; None before a 2xx."""
 
     def __init__(
         self, key: tuple[object, ...], request: SipRequest, flow: Flow, timers: SipTimers, local_tag: str
     ) -> None:
         super().__init__(key, request.method, flow, timers, State.PROCEEDING, local_tag)
         self.request = request
+        self.accepted_key = None
         self._status = 0
         self._awaits_ack = False
 

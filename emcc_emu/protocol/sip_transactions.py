@@ -6,6 +6,7 @@ whatever number of flows it has; a driver in `net` owns the sockets.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import deque
 from collections.abc import Callable
@@ -280,17 +281,14 @@ class TransactionLayer(TransactionHost):
         elif self._open_count >= self._limits.max_open_server_transactions:
             self._refuse_overload(request, flow)
         else:
-            self._open(key, request, data, flow, now)
+            self._open(key, request, flow, now)
 
-    def _open(self, key: tuple[object, ...], request: SipRequest, data: bytes, flow: Flow, now: float) -> None:
+    def _open(self, key: tuple[object, ...], request: SipRequest, flow: Flow, now: float) -> None:
         invalid: SipInvalid | None = None
         try:
             validate_request(request, stream=flow.transport != "udp", policy=self._policy)
         except SipInvalid as error:
             invalid = error
-        except SipUnparsable as error:
-            self._discard(str(error), data, flow)
-            return
         transaction = self._make_server(key, request, note_source(request, flow), now)
         if invalid is not None:
             self.counters.invalid += 1
@@ -319,7 +317,7 @@ class TransactionLayer(TransactionHost):
 
     def _is_merged(self, transaction: ServerTransaction, request: SipRequest) -> bool:
         get = request.headers.get
-        if "tag=" in (get("To") or ""):  # cheap, and errs only for a To that is odd on purpose
+        if "tag=" in (get("To") or "").lower():  # cheap, and errs only for a To that is odd on purpose
             return False
         from_tag = (get("From") or "").rpartition("tag=")[2]
         merge_key = (get("Call-ID"), get("CSeq"), from_tag)  # RFC 3261 section 8.2.2.2
@@ -380,18 +378,20 @@ class TransactionLayer(TransactionHost):
         value = response.headers.get("To")
         if value is None:
             return
-        if "tag=" not in value:
+        if "tag=" not in value.lower():
             response.headers.set("To", f"{value};tag={transaction.local_tag}")
         elif isinstance(transaction, InviteServerTransaction):
-            transaction.local_tag = response.to.tag or transaction.local_tag
+            with contextlib.suppress(SipInvalid):  # the broken To of a request that is being refused
+                transaction.local_tag = response.to.tag or transaction.local_tag
 
     def _note_answered(self, transaction: ServerTransaction) -> None:
-        if transaction.is_open:
+        if transaction.is_open:  # not when it has ended with its answer, as over TCP
             transaction.is_open = False
             self._open_count -= 1
         if isinstance(transaction, InviteServerTransaction):
             if transaction.state is State.ACCEPTED:
-                self._accepted[accepted_key(transaction.request)] = transaction
+                transaction.accepted_key = accepted_key(transaction.request)
+                self._accepted[transaction.accepted_key] = transaction
         elif isinstance(transaction, NonInviteServerTransaction) and not transaction.is_finished:
             if self._replayable is None:
                 self._replayable = deque()
@@ -444,10 +444,9 @@ class TransactionLayer(TransactionHost):
             self._open_count -= 1
         if transaction.merge_key is not None:
             del self._merged[transaction.merge_key]
-        if isinstance(transaction, InviteServerTransaction):
-            key = accepted_key(transaction.request)
-            if self._accepted.get(key) is transaction:
-                del self._accepted[key]
+        if isinstance(transaction, InviteServerTransaction) and transaction.accepted_key is not None:
+            if self._accepted.get(transaction.accepted_key) is transaction:
+                del self._accepted[transaction.accepted_key]
 
     def _forget_connection(self, transaction: ClientTransaction) -> None:
         waiting = self._by_connection.get(transaction.flow.connection_id)

@@ -169,6 +169,14 @@ def test_credentials_must_be_complete(missing):
         parse_credentials("Digest " + ", ".join(f'{name}="x"' for name in names))
 
 
+def test_an_answer_reads_as_a_phone_writes_it():
+    sent = authorization(Challenge(LINE_REALM, NONCE), method="REGISTER", uri="sip:198.51.100.10", **USER)
+    assert str(sent) == (
+        'Digest username="emuphone1",realm="ccmsipline",uri="sip:198.51.100.10",'
+        f'response="d8c67d027269a234be40a95a545f5a8d",nonce="{NONCE}",algorithm=MD5'
+    )
+
+
 def test_the_response_stays_out_of_logs():
     assert "d8c67d" not in repr(_credentials(NonceIssuer(KEY))).replace("response", "")
     assert "response" not in repr(_credentials(NonceIssuer(KEY)))

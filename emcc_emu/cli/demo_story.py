@@ -196,7 +196,7 @@ class Step:
 async def start_clusters(story: Story) -> str:
     """The lab is running when we come here: say what is there."""
     status = await story.host.status()
-    trunks = [trunk for cluster in status.values() for trunk in cluster["trunks"]]
+    trunks = [trunk for cluster in status.values() for trunk in cluster["call_processing"]["trunks"]]
     down = [trunk["name"] for trunk in trunks if trunk["status"] != "Full Service"]
     if down:
         raise StepFailed(f"trunk {down[0]} is not in service")
@@ -272,7 +272,7 @@ async def move_home(story: Story) -> str:
         timeout_s=STEP_TIMEOUT_S,
     )
     status = await story.host.status()
-    left = [entry["device"] for entry in status[story.visiting.name]["registered"]]
+    left = [entry["device"] for entry in status[story.visiting.name]["call_processing"]["registrations"]]
     if story.phone.identity.name in left:
         raise StepFailed(f"the phone is still registered at {story.visiting.name}")
     return f"{story.phone.identity.name} has {', '.join(story.phone.directory_numbers)} at {story.home.name}"

@@ -161,52 +161,57 @@ def draw_status(lab: Lab, status: dict[str, Any]) -> RenderableType:
 def _draw_cluster(name: str, status: dict[str, Any] | None) -> RenderableType:
     if status is None:
         return Text(f"{name}: down", "bold red")
-    table = Table(
-        title=f"{name}  Cluster ID {status['cluster_id']}  release {status['version']}",
-        title_justify="left",
-        expand=True,
-    )
-    for heading in ("phone", "lines", "user", "node", "from", "registered"):
+    calls = status["call_processing"]
+    title = f"{name}  Cluster ID {status['cluster_id']}  release {status['version']}  {_in_numbers(status)}"
+    table = Table(title=title, title_justify="left", expand=True)
+    for heading in ("phone", "lines", "user", "node", "from"):
         table.add_column(heading)
-    phones = status["registered"]
+    users = _users(status)
+    phones = calls["registrations"]
     for phone in phones[:MAX_PHONES_SHOWN]:
-        user = f"{phone['user']}{' (EMCC from ' + phone['visiting_cluster'] + ')' if phone['visiting_cluster'] else ''}"
-        table.add_row(
-            phone["device"],
-            " ".join(phone["lines"]),
-            user,
-            phone["node"],
-            phone["address"],
-            f"{phone['since_s']:.0f} s",
-        )
-    more = (
-        Text(f"… and {len(phones) - MAX_PHONES_SHOWN} more phones", "dim") if len(phones) > MAX_PHONES_SHOWN else None
+        lines = " ".join(phone["lines"])
+        table.add_row(phone["device"], lines, users.get(phone["device"], ""), phone["node"], phone["address"])
+    parts: list[RenderableType] = [table]
+    if len(phones) > MAX_PHONES_SHOWN:
+        parts.append(Text(f"  … and {len(phones) - MAX_PHONES_SHOWN} more phones", "dim"))
+    return Group(_draw_nodes(status), *parts, _draw_trunks(calls["trunks"]))
+
+
+def _in_numbers(status: dict[str, Any]) -> str:
+    base, calls = status["base_devices"], status["call_processing"]
+    return (
+        f"{calls['registered']} registered, {len(calls['calls'])} calls, "
+        f"{base['in_use']} of {base['count']} EMCC base devices in use"
     )
-    parts: list[RenderableType] = [_draw_nodes(status), table]
-    return Group(*parts, *([more] if more else []), _draw_trunks(status))
+
+
+def _users(status: dict[str, Any]) -> dict[str, str]:
+    """Who is on which device, as far as the status lists them."""
+    users = {login["device"]: login["user"] for login in status["logins"]["listed"]}
+    for session in status["home_sessions"]["listed"]:
+        users[session["device"]] = f"{session['user']} (EMCC from {session['visiting_cluster']})"
+    return users
 
 
 def _draw_nodes(status: dict[str, Any]) -> RenderableType:
     text = Text()
     for node in status["nodes"]:
-        ports = node["ports"]
         text.append(f"  {node['name']} ", "bold")
-        text.append(
-            f"{node['address']}  EM {ports['http']} {ports['https']}  TFTP {ports['tftp']} {ports['tftp_http']}  SIP {ports['sip']}\n"
-        )
-    for gateway in status["gateways"]:
+        text.append(f"{node['address']}  EM {node['http']} {node['https']}  TFTP {node['tftp']} {node['tftp_http']}\n")
+    for gateway in status["call_processing"]["gateways"]:
         text.append(f"  {gateway['name']} ", "bold")
-        text.append(f"{gateway['address']}:{gateway['port']}  PSTN gateway\n")
+        text.append(f"{gateway['address']}  PSTN gateway, {gateway['up']} calls up\n")
     return text
 
 
-def _draw_trunks(status: dict[str, Any]) -> RenderableType:
+def _draw_trunks(trunks: list[dict[str, Any]]) -> RenderableType:
     text = Text()
-    for trunk in status["trunks"]:
+    for trunk in trunks:
         text.append(f"  trunk {trunk['name']} ", "bold")
         text.append(trunk["status"], TRUNK_STYLES.get(trunk["status"], "dim"))
         for peer in trunk["peers"]:
-            text.append(f"  {peer['address']} {peer['state']}{' ' + peer['reason'] if peer['reason'] else ''}")
+            states = ", ".join(f"{state} from {node}" for node, state in peer["nodes"].items())
+            text.append(f"  {peer['cluster']} {peer['address']} {states}")
         text.append("\n")
     return text
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+
 from emcc_emu.cluster.cluster import Cluster
 
 __all__ = ["cluster_questions"]
@@ -23,4 +25,8 @@ def cluster_questions(cluster: Cluster) -> dict[str, Question]:
         """Update every remote cluster and ping every trunk now, and wait for the outcomes."""
         await cluster.settle()
 
-    return {"status": status, "settle": settle}
+    async def call_records(_: dict[str, Any]) -> Any:
+        """The newest call records, oldest first."""
+        return msgspec.to_builtins(list(cluster.state.call_records))
+
+    return {"status": status, "settle": settle, "call_records": call_records}

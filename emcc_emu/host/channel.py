@@ -72,19 +72,23 @@ class Asker:
     async def read(self, reader: asyncio.StreamReader) -> None:
         """Hand answers to those who wait, until the process closes its output."""
         decoder = msgspec.json.Decoder(Answer)
-        while line := await reader.readline():
-            answer = decoder.decode(line)
-            future = self._waiting.get(answer.id)
-            if future is None or future.done():
-                continue
-            if answer.error:
-                failure = InputError if answer.is_input_error else LabError
-                future.set_exception(failure(f"{answer.error}"))
-            else:
-                future.set_result(answer.result)
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(LabError(f"cluster {self.name} has stopped"))
+        try:
+            while line := await reader.readline():
+                self._hand_over(decoder.decode(line))
+        finally:
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(LabError(f"cluster {self.name} has stopped"))
+
+    def _hand_over(self, answer: Answer) -> None:
+        future = self._waiting.get(answer.id)
+        if future is None or future.done():
+            return
+        if answer.error:
+            failure = InputError if answer.is_input_error else LabError
+            future.set_exception(failure(answer.error))
+        else:
+            future.set_result(answer.result)
 
 
 async def serve(methods: dict[str, Method], reader: asyncio.StreamReader, write: Callable[[bytes], None]) -> None:

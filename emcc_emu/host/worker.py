@@ -19,6 +19,7 @@ from emcc_emu.host.certificates import CertificateStore
 from emcc_emu.host.channel import MAX_LINE_BYTES, Answer, serve
 from emcc_emu.host.job import ClusterJob, node_labels
 from emcc_emu.host.limits import raise_descriptor_limit
+from emcc_emu.host.logs import BoundedLog, configure_logs
 from emcc_emu.lab.model import ClusterConfig
 from emcc_emu.net.clock import Clock
 from emcc_emu.trace.record import Address
@@ -40,6 +41,8 @@ def main() -> None:
 async def _run() -> None:
     reader = await _standard_input()
     job = msgspec.json.decode(await reader.readline(), type=ClusterJob)
+    log = BoundedLog(Path(job.database).with_suffix(".log"))
+    configure_logs(log)
     try:
         async with _started(job) as cluster:
             _write(msgspec.json.encode(Answer(HELLO, result="listening")) + b"\n")
@@ -47,6 +50,8 @@ async def _run() -> None:
     except EmccEmuError as error:
         _write(msgspec.json.encode(Answer(HELLO, error=str(error))) + b"\n")
         raise SystemExit(1) from None
+    finally:
+        log.close()
 
 
 async def _until_told_to_stop(serving: Any) -> None:

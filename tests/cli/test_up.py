@@ -57,7 +57,7 @@ def test_a_lab_starts_says_where_it_is_and_leaves_nothing_behind(tmp_path: Path,
         assert (node["http"], node["https"], node["tftp_http"], node["sip"]) == (8080, 8443, 6970, 5060)
         assert ready["example"]["home_user"] == "ayamada"
         assert {phone["cluster"] for phone in ready["phones"]} == {"sanjose", "tokyo"}
-        trunks = [trunk for cluster in status_of(ready).values() for trunk in cluster["trunks"]]
+        trunks = [trunk for cluster in status_of(ready).values() for trunk in cluster["call_processing"]["trunks"]]
         assert [trunk["status"] for trunk in trunks] == ["Full Service"] * 2
         workers = children_of(process)
         process.send_signal(stop)

@@ -1,4 +1,4 @@
-"""The web servers of a node: aiohttp on plain and TLS ports, a table of paths, bounded bodies, and the recorder's tap."""
+"""The web servers of a node: aiohttp on plain and TLS ports, paths, bounded bodies, and the recorder's tap."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from emcc_emu.errors import TftpRefused, TransportError
 from emcc_emu.net.http_client import HttpClient
 from emcc_emu.net.tftp_client import tftp_fetch
 from emcc_emu.trace.recorder import Recorder
+from phones.timing import DEFAULT_TIMING, PhoneTiming
 
 __all__ = ["Downloads", "FileServer", "ServersSilent"]
 
@@ -30,34 +31,37 @@ class FileServer:
 
 
 class Downloads:
-    """Fetches files for one phone.
+    """Fetches the files of one boot.
 
     Args:
-        http: The phone's HTTP client.
+        http: Asks by HTTP.
         source_address: Address from which TFTP asks.
-        tftp_timeout_s: First silence before a TFTP packet is repeated.
-        tftp_tries: How often it is sent.
+        servers: In the order in which they are tried; one that is silent is asked last from then on.
+        timing: Silences and tries of TFTP.
         recorder: Takes the TFTP datagrams; None records nothing.
     """
 
-    __slots__ = ("_http", "_recorder", "_source_address", "_tftp_timeout_s", "_tftp_tries", "servers")
+    __slots__ = ("_http", "_recorder", "_servers", "_source_address", "_timing")
 
     def __init__(
         self,
         http: HttpClient,
         source_address: str,
+        servers: Sequence[FileServer],
         *,
-        tftp_timeout_s: float = 0.5,
-        tftp_tries: int = 4,
+        timing: PhoneTiming = DEFAULT_TIMING,
         recorder: Recorder | None = None,
     ) -> None:
         self._http = http
         self._source_address = source_address
-        self._tftp_timeout_s = tftp_timeout_s
-        self._tftp_tries = tftp_tries
+        self._servers = list(servers)
+        self._timing = timing
         self._recorder = recorder
-        self.servers: tuple[FileServer, ...] = ()
-        """Servers in the order in which they are tried; a phone in EMCC mode has those of its home cluster."""
+
+    @property
+    def server(self) -> FileServer:
+        """The server that is asked first: the last one that answered."""
+        return self._servers[0]
 
     async def fetch(self, name: str) -> bytes | None:
         """Fetch one file.
@@ -66,14 +70,15 @@ class Downloads:
             Its bytes, or None when a server says that it has no such file.
 
         Raises:
-            ServersSilent: no server answered.
+            ServersSilent: No server answered.
         """
-        for server in self.servers:
+        for server in list(self._servers):
             try:
                 return await self._from_server(server, name)
             except TransportError:
-                continue
-        asked = ", ".join(server.address for server in self.servers) or "no server"
+                self._servers.remove(server)
+                self._servers.append(server)
+        asked = ", ".join(server.address for server in self._servers) or "no server"
         raise ServersSilent(f"no answer for {name} from {asked}")
 
     async def fetch_first(self, names: Sequence[str]) -> tuple[str, bytes] | None:
@@ -99,8 +104,8 @@ class Downloads:
                 (server.address, server.tftp_port),
                 name,
                 local_ip=self._source_address,
-                timeout_s=self._tftp_timeout_s,
-                tries=self._tftp_tries,
+                timeout_s=self._timing.tftp_timeout_s,
+                tries=self._timing.tftp_tries,
                 recorder=self._recorder,
             )
         except TftpRefused:

@@ -1,13 +1,15 @@
-"""Who a virtual phone is: name, model, firmware, address."""
+"""Who a virtual phone is: name, model, firmware, address, and the identifiers that it puts into its SIP messages."""
 
 from __future__ import annotations
 
 import dataclasses
+import random
 import re
 
 from emcc_emu.errors import InputError
+from emcc_emu.wire import sip_identity
 
-__all__ = ["MODELS", "PhoneIdentity", "PhoneModel", "find_model"]
+__all__ = ["MODELS", "PhoneIdentity", "PhoneModel", "PhoneNames", "find_model"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,3 +95,39 @@ class PhoneIdentity:
     def mac(self) -> str:
         """MAC address, twelve lower-case hex digits."""
         return self.name[3:].lower()
+
+
+class PhoneNames:
+    """Makes one phone's Call-IDs, tags and Session-IDs.
+
+    Args:
+        identity: The phone.
+        rng: Source of the random words.
+    """
+
+    __slots__ = ("_counter", "_identity", "rng")
+
+    def __init__(self, identity: PhoneIdentity, rng: random.Random) -> None:
+        self._identity = identity
+        self._counter = 0
+        self.rng = rng
+
+    def call_id(self) -> str:
+        """A new Call-ID."""
+        return sip_identity.phone_call_id(self._identity.mac, self._identity.address, self._next(), self.rng)
+
+    def tag(self) -> str:
+        """A new From or To tag."""
+        return sip_identity.phone_tag(self._identity.mac, self._next(), self.rng)
+
+    def session(self) -> str:
+        """The phone's own half of a Session-ID, constant for one call."""
+        return sip_identity.phone_session_id(self._identity.mac, self.rng)
+
+    def content_id(self) -> str:
+        """Content-ID of a REFER's body."""
+        return f"{self.rng.getrandbits(32):08x}@{self._identity.address}"
+
+    def _next(self) -> int:
+        self._counter = (self._counter + 1) & 0xFFFF
+        return self._counter

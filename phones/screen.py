@@ -20,7 +20,7 @@ from emcc_emu.wire.phone_objects import (
     SoftKeyItem,
 )
 
-__all__ = ["default_soft_keys", "draw_page", "draw_screen", "text_width"]
+__all__ = ["default_soft_keys", "draw_page", "draw_screen", "page_text", "text_width"]
 
 WIDTH_COLUMNS = 46
 """Inside width of the drawing, in terminal columns."""
@@ -34,6 +34,13 @@ _MENUS = (PhoneMenu, PhoneIconMenu, PhoneIconFileMenu, PhoneGraphicMenu, PhoneGr
 def text_width(text: str) -> int:
     """Terminal columns that a text takes; East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def page_text(page: PhoneObject | None) -> str:
+    """What a page says in words: a text page's text, any other page's prompt; nothing for no page."""
+    if isinstance(page, PhoneText):
+        return page.text
+    return (page.prompt or "") if isinstance(page, PhonePage) else ""
 
 
 def default_soft_keys(page: PhoneObject) -> tuple[str, ...]:

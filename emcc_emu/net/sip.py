@@ -56,6 +56,8 @@ UDP_RECEIVE_BUFFER_BYTES: Final = 4 << 20
 """Asked for on listening sockets, so that a burst of registrations is not lost in the kernel."""
 
 _BACKLOG: Final = 4096
+_MAX_KNOWN_FLOWS: Final = 16_384
+"""UDP peers whose flow is kept ready; all are forgotten beyond it, at no loss but time."""
 _CLOSE_GRACE_S: Final = 0.25
 _DEFAULT_TIMERS: Final = SipTimers()
 _DEFAULT_LIMITS: Final = SipLimits()
@@ -442,14 +444,18 @@ class SipEndpoint:
     # -- UDP -----------------------------------------------------------------------------------------------------
 
     def _open_udp(self, local: Address) -> Address:
-        udp: DatagramSocket
+        flows: dict[Address, Flow] = {}
+        layer, time = self._layer, self._loop.time
 
         def on_datagram(data: bytes, peer: Address) -> None:
-            flow = Flow("udp", address, peer)
+            flow = flows.get(peer)
+            if flow is None:
+                if len(flows) >= _MAX_KNOWN_FLOWS:
+                    flows.clear()
+                flow = flows[peer] = Flow("udp", address, peer)
             if self._recorder is not None:
                 self._recorder.received("sip", "udp", address, peer, data)
-            layer = self._layer
-            layer.receive(data, flow, self._loop.time())
+            layer.receive(data, flow, time())
             if layer.events or layer.outgoing:
                 self._after_input()
 

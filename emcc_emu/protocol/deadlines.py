@@ -12,14 +12,15 @@ import heapq
 import math
 from typing import Generic, TypeVar
 
-__all__ = ["TICK_S", "Deadlines", "Timed"]
+__all__ = ["NO_TICK", "TICK_S", "Deadlines", "Timed"]
 
 _TICKS_PER_S = 64
 
 TICK_S = 1 / _TICKS_PER_S
 """Resolution of the wheel, seconds."""
 
-_NO_TICK = -1
+NO_TICK = -1
+"""What `Timed` starts with; for subclasses that fill their fields themselves."""
 
 
 class Timed:
@@ -28,12 +29,12 @@ class Timed:
     __slots__ = ("_tick",)
 
     def __init__(self) -> None:
-        self._tick = _NO_TICK
+        self._tick = NO_TICK
 
     @property
     def is_waiting(self) -> bool:
         """Whether a deadline is set."""
-        return self._tick != _NO_TICK
+        return self._tick != NO_TICK
 
 
 T = TypeVar("T", bound=Timed)
@@ -56,13 +57,13 @@ class Deadlines(Generic[T]):
 
     def set(self, item: T, deadline: float) -> None:
         """Hand `item` back at `deadline` and not at the time set before; `math.inf` is the same as `cancel`."""
-        tick = -int(-deadline * _TICKS_PER_S // 1) if deadline != math.inf else _NO_TICK
+        tick = -int(-deadline * _TICKS_PER_S // 1) if deadline != math.inf else NO_TICK
         if tick == item._tick:
             return
-        if item._tick != _NO_TICK:
+        if item._tick != NO_TICK:
             del self._by_tick[item._tick][item]
         item._tick = tick
-        if tick == _NO_TICK:
+        if tick == NO_TICK:
             return
         waiting = self._by_tick.get(tick)
         if waiting is None:
@@ -73,9 +74,9 @@ class Deadlines(Generic[T]):
 
     def cancel(self, item: T) -> None:
         """Forget the deadline of `item`; nothing happens when it has none."""
-        if item._tick != _NO_TICK:
+        if item._tick != NO_TICK:
             del self._by_tick[item._tick][item]
-            item._tick = _NO_TICK
+            item._tick = NO_TICK
 
     def next_deadline(self) -> float:
         """The moment at which something is due next, `math.inf` when nothing waits."""
@@ -92,6 +93,6 @@ class Deadlines(Generic[T]):
         last_tick = int(now * _TICKS_PER_S)
         while self._order and self._order[0] <= last_tick:
             for item in self._by_tick.pop(heapq.heappop(self._order)):
-                item._tick = _NO_TICK
+                item._tick = NO_TICK
                 due.append(item)
         return due

@@ -70,7 +70,7 @@ class ClientTransaction(Transaction):
 
     def __init__(
         self,
-        key: tuple[object, ...],
+        key: str,
         request: SipRequest,
         flow: Flow,
         timers: SipTimers,
@@ -86,7 +86,7 @@ class ClientTransaction(Transaction):
     @property
     def branch(self) -> str:
         """The Via branch that names this transaction."""
-        return str(self.key[0])
+        return self.key.partition(" ")[0]
 
     @property
     def is_pending(self) -> bool:
@@ -153,7 +153,7 @@ class InviteClientTransaction(ClientTransaction):
 
     def __init__(
         self,
-        key: tuple[object, ...],
+        key: str,
         request: SipRequest,
         flow: Flow,
         timers: SipTimers,

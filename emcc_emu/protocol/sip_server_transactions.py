@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from emcc_emu.protocol.deadlines import NO_TICK
 from emcc_emu.protocol.sip_events import AckMissing, AckReceived
 from emcc_emu.protocol.sip_transaction_base import Input, State, Table, Transaction, TransactionHost, classify
 from emcc_emu.wire.sip import build_response
@@ -65,19 +66,28 @@ class ServerTransaction(Transaction):
     is_open: bool
     """Whether the layer counts it among the requests that wait for an answer."""
 
-    merge_key: tuple[object, ...] | None
+    merge_key: str | None
     """What a copy of the request that came another way has in common with it; None when copies are not looked for."""
 
     def __init__(
         self,
-        key: tuple[object, ...],
+        key: str,
         method: str,
         flow: Flow,
         timers: SipTimers,
         state: State,
         local_tag: str,
     ) -> None:
-        Transaction.__init__(self, key, method, flow, timers, state)
+        # The fields of the base class are set here, not by its __init__: this runs for every request of every peer.
+        self._tick = NO_TICK
+        self.key = key
+        self.method = method
+        self.flow = flow
+        self.timers = timers
+        self.state = state
+        self.sent = b""
+        self.retransmit_at = self.end_at = math.inf
+        self.interval_s = 0.0
         self.local_tag = local_tag
         self.is_open = True
         self.merge_key = None
@@ -107,8 +117,8 @@ class NonInviteServerTransaction(ServerTransaction):
         if state is None:
             return False
         self.state = state
-        self.sent = response.encode()
-        host.outgoing.append((self.sent, self.flow))
+        self.sent = sent = response.encode()
+        host.outgoing.append((sent, self.flow))
         if state is State.COMPLETED:
             if self.flow.transport == "udp":
                 self.end_at = now + self.timers.timeout_s  # timer J
@@ -136,9 +146,7 @@ class InviteServerTransaction(ServerTransaction):
     accepted_key: tuple[object, ...] | None
     """What the layer finds this transaction by when the ACK of its 2xx comes; None before a 2xx."""
 
-    def __init__(
-        self, key: tuple[object, ...], request: SipRequest, flow: Flow, timers: SipTimers, local_tag: str
-    ) -> None:
+    def __init__(self, key: str, request: SipRequest, flow: Flow, timers: SipTimers, local_tag: str) -> None:
         super().__init__(key, request.method, flow, timers, State.PROCEEDING, local_tag)
         self.request = request
         self.accepted_key = None

@@ -79,7 +79,7 @@ class Transaction(Timed):
 
     __slots__ = ("end_at", "flow", "interval_s", "key", "method", "retransmit_at", "sent", "state", "timers")
 
-    key: tuple[object, ...]
+    key: str
     """What messages of this transaction are matched by."""
 
     method: str
@@ -91,8 +91,8 @@ class Transaction(Timed):
     sent: bytes
     """What is sent again: the request of a client, the last response of a server; empty for nothing yet."""
 
-    def __init__(self, key: tuple[object, ...], method: str, flow: Flow, timers: SipTimers, state: State) -> None:
-        self._tick = -1
+    def __init__(self, key: str, method: str, flow: Flow, timers: SipTimers, state: State) -> None:
+        super().__init__()
         self.key = key
         self.method = method
         self.flow = flow

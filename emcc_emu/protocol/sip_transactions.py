@@ -19,7 +19,7 @@ from emcc_emu.protocol.sip_client_transactions import (
     NonInviteClientTransaction,
 )
 from emcc_emu.protocol.sip_events import AckReceived, CancelReceived, Discarded, RequestReceived, SipEvent
-from emcc_emu.protocol.sip_matching import accepted_key, note_source, server_key
+from emcc_emu.protocol.sip_matching import accepted_key, client_key, invite_key, note_source, server_key
 from emcc_emu.protocol.sip_requests import via_value
 from emcc_emu.protocol.sip_server_transactions import (
     InviteServerTransaction,
@@ -128,10 +128,10 @@ class TransactionLayer(TransactionHost):
         self._policy = policy
         self._make_branch = make_branch or random_branch
         self._make_tag = make_tag or _random_tag
-        self._clients: dict[tuple[object, ...], ClientTransaction] = {}
-        self._servers: dict[tuple[object, ...], ServerTransaction] = {}
+        self._clients: dict[str, ClientTransaction] = {}
+        self._servers: dict[str, ServerTransaction] = {}
         self._accepted: dict[tuple[object, ...], InviteServerTransaction] = {}
-        self._merged: dict[tuple[object, ...], ServerTransaction] = {}
+        self._merged: dict[str, ServerTransaction] = {}
         self._by_connection: dict[int, set[ClientTransaction]] = {}
         self._replayable: deque[NonInviteServerTransaction] | None = None  # made late: phones never need its 600 bytes
         self._open_count = 0
@@ -204,7 +204,7 @@ class TransactionLayer(TransactionHost):
         """
         self._add_via(request, flow, sent_by)
         durations = timers or self.timers
-        key = (request.via.params.get("branch") or "", request.method)
+        key = client_key(request.via.branch, request.method)
         kind, state = (
             (InviteClientTransaction, State.CALLING)
             if request.method == "INVITE"
@@ -225,10 +225,9 @@ class TransactionLayer(TransactionHost):
         """Answer a request; False when it has had a final response. A missing To tag is put in, except into a 100."""
         if response.status > 100:
             self._settle_tag(transaction, response)
-        was_answered = transaction.is_answered
         if not transaction.respond(self, response, now):
             return False
-        if transaction.is_answered and not was_answered:
+        if transaction.is_open and transaction.state > State.PROCEEDING:  # an answer over TCP has ended it already
             self._note_answered(transaction)
         return True
 
@@ -283,7 +282,7 @@ class TransactionLayer(TransactionHost):
         else:
             self._open(key, request, flow, now)
 
-    def _open(self, key: tuple[object, ...], request: SipRequest, flow: Flow, now: float) -> None:
+    def _open(self, key: str, request: SipRequest, flow: Flow, now: float) -> None:
         invalid: SipInvalid | None = None
         try:
             validate_request(request, stream=flow.transport != "udp", policy=self._policy)
@@ -301,7 +300,7 @@ class TransactionLayer(TransactionHost):
             self.counters.requests += 1
             self.events.append(RequestReceived(transaction, request, flow))
 
-    def _make_server(self, key: tuple[object, ...], request: SipRequest, flow: Flow, now: float) -> ServerTransaction:
+    def _make_server(self, key: str, request: SipRequest, flow: Flow, now: float) -> ServerTransaction:
         tag = self._make_tag(self._rng)
         transaction: ServerTransaction
         if request.method == "INVITE":
@@ -320,7 +319,7 @@ class TransactionLayer(TransactionHost):
         if "tag=" in (get("To") or "").lower():  # cheap, and errs only for a To that is odd on purpose
             return False
         from_tag = (get("From") or "").rpartition("tag=")[2]
-        merge_key = (get("Call-ID"), get("CSeq"), from_tag)  # RFC 3261 section 8.2.2.2
+        merge_key = f"{get('Call-ID')} {get('CSeq')} {from_tag}"  # RFC 3261 section 8.2.2.2
         if merge_key in self._merged:
             return True
         self._merged[merge_key] = transaction
@@ -340,9 +339,9 @@ class TransactionLayer(TransactionHost):
             self.events.append(AckReceived(request, flow, None))
 
     def _receive_cancel(
-        self, transaction: ServerTransaction, key: tuple[object, ...], request: SipRequest, flow: Flow, now: float
+        self, transaction: ServerTransaction, key: str, request: SipRequest, flow: Flow, now: float
     ) -> None:
-        invite = self._servers.get((*key[:-1], "INVITE"))
+        invite = self._servers.get(invite_key(key))
         if not isinstance(invite, InviteServerTransaction):
             self._refuse(transaction, request, SipInvalid("Call/Transaction Does Not Exist", status=481), now)
             return
@@ -385,14 +384,13 @@ class TransactionLayer(TransactionHost):
                 transaction.local_tag = response.to.tag or transaction.local_tag
 
     def _note_answered(self, transaction: ServerTransaction) -> None:
-        if transaction.is_open:  # not when it has ended with its answer, as over TCP
-            transaction.is_open = False
-            self._open_count -= 1
+        transaction.is_open = False
+        self._open_count -= 1
         if isinstance(transaction, InviteServerTransaction):
             if transaction.state is State.ACCEPTED:
                 transaction.accepted_key = accepted_key(transaction.request)
                 self._accepted[transaction.accepted_key] = transaction
-        elif isinstance(transaction, NonInviteServerTransaction) and not transaction.is_finished:
+        elif isinstance(transaction, NonInviteServerTransaction):
             if self._replayable is None:
                 self._replayable = deque()
             self._replayable.append(transaction)
@@ -414,7 +412,7 @@ class TransactionLayer(TransactionHost):
             self._discard(str(error), data, flow)
             return
         cseq = response.cseq
-        transaction = self._clients.get((response.via.branch, cseq.method))
+        transaction = self._clients.get(client_key(response.via.branch, cseq.method))
         if transaction is None or cseq.number != transaction.request.cseq.number:
             self._discard("response to no request of ours", data, flow, is_malformed=False)
             return

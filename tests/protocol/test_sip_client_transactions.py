@@ -63,7 +63,7 @@ def start(method, flow=UDP, timeout_s=32.0):
     kind, state = (
         (InviteClientTransaction, State.CALLING) if method == "INVITE" else (NonInviteClientTransaction, State.TRYING)
     )
-    transaction = kind(("z9hG4bK1", method), request(method), flow, TIMERS, state, "token", timeout_s)
+    transaction = kind(f"z9hG4bK1 {method}", request(method), flow, TIMERS, state, "token", timeout_s)
     transaction.start(host, 0.0)
     assert host.outgoing == [(transaction.request.encode(), flow)]
     host.outgoing.clear()
@@ -255,6 +255,6 @@ def test_a_failed_transport_after_the_response_is_no_news():
 
 
 def test_what_a_response_does_depends_on_the_kind():
-    transaction = ClientTransaction(("b", "OPTIONS"), request("OPTIONS"), UDP, TIMERS, State.TRYING, None, 32.0)
+    transaction = ClientTransaction("b OPTIONS", request("OPTIONS"), UDP, TIMERS, State.TRYING, None, 32.0)
     with pytest.raises(NotImplementedError):
         hear(Host(), transaction, 200, 0.0)

@@ -4,7 +4,14 @@ import pytest
 
 from emcc_emu.errors import SipInvalid
 from emcc_emu.protocol.sip_flow import Flow
-from emcc_emu.protocol.sip_matching import accepted_key, note_source, reconnect_address, server_key
+from emcc_emu.protocol.sip_matching import (
+    accepted_key,
+    client_key,
+    invite_key,
+    note_source,
+    reconnect_address,
+    server_key,
+)
 from emcc_emu.wire.sip import SipRequest, build_response
 
 UDP = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.2", 7000))
@@ -25,7 +32,7 @@ def request(via="SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK1", method="INVITE", *
 
 def test_a_copy_and_the_ack_have_the_key_of_the_invite():
     assert server_key(request()) == server_key(request()) == server_key(request(method="ACK"))
-    assert server_key(request())[-1] == "INVITE"
+    assert invite_key(server_key(request(method="CANCEL"))) == server_key(request())
 
 
 @pytest.mark.parametrize(
@@ -110,3 +117,10 @@ def test_responses_on_a_stream_take_the_same_connection():
 def test_a_lost_connection_is_replaced_by_one_to_sent_by(via, port):
     response = build_response(request(f"SIP/2.0/{via};branch=z9hG4bK1"), 200)
     assert reconnect_address(response, TCP) == ("192.0.2.2", port)
+
+
+def test_a_response_has_the_key_of_its_request():
+    sent = request()
+    response = build_response(sent, 200)
+    assert client_key(sent.via.branch, "INVITE") == client_key(response.via.branch, response.cseq.method)
+    assert client_key(sent.via.branch, "INVITE") != client_key(sent.via.branch, "CANCEL")

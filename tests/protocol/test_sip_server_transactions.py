@@ -58,10 +58,10 @@ def request(method):
 def start(method, flow=UDP):
     host = Host()
     if method == "INVITE":
-        transaction = InviteServerTransaction(("k",), request("INVITE"), flow, TIMERS, "tag")
+        transaction = InviteServerTransaction("k", request("INVITE"), flow, TIMERS, "tag")
         transaction.start(host, 0.0)
     else:
-        transaction = NonInviteServerTransaction(("k",), method, flow, TIMERS, State.TRYING, "tag")
+        transaction = NonInviteServerTransaction("k", method, flow, TIMERS, State.TRYING, "tag")
         transaction.end_at = TIMERS.timeout_s
         host.deadlines.set(transaction, transaction.end_at)
     return host, transaction
@@ -233,6 +233,6 @@ def test_endless_ringing_ends_with_408():
 
 
 def test_what_a_response_does_depends_on_the_kind():
-    transaction = ServerTransaction(("k",), "OPTIONS", UDP, TIMERS, State.TRYING, "tag")
+    transaction = ServerTransaction("k", "OPTIONS", UDP, TIMERS, State.TRYING, "tag")
     with pytest.raises(NotImplementedError):
         answer(Host(), transaction, 200)

@@ -40,7 +40,7 @@ def test_statuses_fall_into_three_classes(status, what):
 
 def test_sends_again_and_then_ends_once():
     host = Host()
-    transaction = Ending(("k",), "OPTIONS", FLOW, SipTimers(), State.TRYING)
+    transaction = Ending("k", "OPTIONS", FLOW, SipTimers(), State.TRYING)
     transaction.sent = b"x"
     transaction.end_at = 2.0
     transaction.start_retransmitting(0.0)
@@ -60,7 +60,7 @@ def test_sends_again_and_then_ends_once():
 
 
 def test_the_base_classes_leave_the_decisions_to_others():
-    transaction = Transaction(("k",), "OPTIONS", FLOW, SipTimers(), State.TRYING)
+    transaction = Transaction("k", "OPTIONS", FLOW, SipTimers(), State.TRYING)
     with pytest.raises(NotImplementedError):
         transaction.expire(TransactionHost(), 0.0)
     with pytest.raises(NotImplementedError):

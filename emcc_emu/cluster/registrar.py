@@ -358,14 +358,14 @@ class Registrar:
             return
         self.remove(known, "unregistered")
         if flow.is_reliable and not known.device.is_third_party and _path_of(node, flow) not in self._by_path:
-            node.endpoint.close_connection(flow)
+            node.close_connection(flow)
 
     def expire(self, registration: Registration) -> None:
         """A phone did not refresh in time: forget it and close its connection."""
         self.remove(registration, "expired")
         flow = registration.flow
         if flow is not None and flow.is_reliable and _path_of(registration.node, flow) not in self._by_path:
-            registration.node.endpoint.close_connection(flow)
+            registration.node.close_connection(flow)
 
     def remove(self, registration: Registration, why: str) -> None:
         """Forget a registration; the phone is not told."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Callable, Iterable
 
 from emcc_emu.cluster.sip_identity import NodeIdentity
 from emcc_emu.errors import SipInvalid
 from emcc_emu.net.sip import SipEndpoint
+from emcc_emu.protocol.sip_flow import Flow
 from emcc_emu.wire import sip
 
 __all__ = ["ALLOW", "SUPPORTED_LINE", "HeaderLine", "SipNode"]
@@ -98,6 +100,10 @@ class SipNode:
         """The answer that a `SipInvalid` asks for; the reason phrase of a 400 says what is wrong."""
         reason = f"Bad Request - {error.reason}" if error.status == 400 else None
         return self.reply(request, error.status, reason, headers=error.headers)
+
+    def close_connection(self, flow: Flow) -> None:
+        """Close a connection in the next turn of the loop, after what has just been answered is written."""
+        asyncio.get_running_loop().call_soon(self.endpoint.close_connection, flow)
 
     def out_of_dialog(
         self,

@@ -1,0 +1,408 @@
+"""Calls through one cluster and through two."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from emcc_emu.cluster.records import EmccSession
+from emcc_emu.protocol.sip_dialog import Dialog
+from emcc_emu.wire import pidf_lo, sdp, sip
+
+VISITOR = "SEP02AA00000001"
+CALLER = "SEP02BB00000001"
+CALLEE = "SEP02BB00000002"
+
+
+@pytest.fixture
+async def pair(sites):
+    """Two registered phones of one cluster."""
+    await sites.start("tokyo")
+    tokyo = sites["tokyo"]
+    return await sites.registered(tokyo, CALLER), await sites.registered(tokyo, CALLEE)
+
+
+@pytest.fixture
+async def roaming(sites):
+    """A phone of sanjose on which a user of tokyo is logged in, registered at tokyo."""
+    await sites.start()
+    await sites.update_remote_clusters()
+    sanjose, tokyo = sites["sanjose"], sites["tokyo"]
+    await sites.log_in_across(sanjose, tokyo, VISITOR, "ayamada", "roaming-us")
+    for site in (sanjose, tokyo):
+        trunk = site.manager.trunks["emcc"]
+        async with asyncio.timeout(5):
+            await trunk.wait_pinged()
+            while not trunk.callable_peers():
+                trunk.reset()
+                await asyncio.sleep(0.06)
+    return await sites.registered(tokyo, VISITOR, number="3101", ip=sanjose.ip_of(VISITOR))
+
+
+def media_of(message):
+    described = sdp.parse_sdp(message.body)
+    return described, described.audio
+
+
+async def test_line_to_line_gives_each_the_others_media(sites, pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer(9, 0, 18))
+    incoming = await callee.ringing()
+    assert incoming.request.body == b""
+    assert incoming.request.get("Alert-Info") == "<file://Bellcore-dr1/>"
+    assert incoming.request.get("Send-Info") == "conference, x-cisco-conference"
+    assert incoming.request.get("Session-Expires") is None
+    assert sip.parse_uri(incoming.request.from_.uri).user == "3001"
+    ringing = await call.exchange.until(180)
+    assert ringing.get(
+        "Remote-Party-ID",
+    ).startswith(f"<sip:3002@{sites['tokyo'].address[0]}>;party=called")
+    incoming.answer(callee.offer(0, 18))
+    answered = await call.answered()
+    described, audio = media_of(answered)
+    assert (described.address, audio.port, [c.name for c in audio.codecs]) == (
+        callee.ip,
+        callee.media_port,
+        ["PCMU", "telephone-event"],
+    )
+    assert described.origin.username == "CiscoSystemsCCM-SIP"
+    assert answered.body.startswith(b"v=0\r\no=CiscoSystemsCCM-SIP ")
+    ack = await callee.next_ack()
+    described, audio = media_of(ack)
+    assert (described.address, audio.port, audio.codecs[0].name) == (caller.ip, caller.media_port, "PCMU")
+    assert (await call.hang_up()).status == 200
+    await callee.next("BYE")
+    record = await sites["tokyo"].next_record()
+    assert (record.calling_number, record.original_called_number, record.final_called_number) == (
+        "3001",
+        "3002",
+        "3002",
+    )
+    assert (record.calling_device, record.called_device, record.codec) == (CALLER, CALLEE, "PCMU")
+    assert (record.calling_cause, record.called_cause, record.final_status) == (16, 0, 200)
+    assert record.connected_at is not None and not record.is_emergency
+
+
+async def test_the_called_side_hangs_up(sites, pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    incoming = await callee.answer(callee.offer())
+    await call.answered()
+    await callee.next_ack()
+    assert (await incoming.hang_up()).status == 200
+    await caller.next("BYE")
+    record = await sites["tokyo"].next_record()
+    assert (record.calling_cause, record.called_cause) == (0, 16)
+    assert len(sites["tokyo"].manager.calls) == 0
+
+
+async def test_call_messages_have_unified_cms_header_order_and_identifiers(pair):
+    caller, callee = pair
+    caller.call("3002", caller.offer())
+    incoming = await callee.ringing()
+    names = [name for name, _ in incoming.request.headers]
+    assert names[:6] == ["Via", "From", "To", "Date", "Call-ID", "Supported"]
+    assert names.index("User-Agent") < names.index("Allow") < names.index("CSeq") < names.index("Contact")
+    number, _, rest = (incoming.request.from_.tag or "").partition("~")
+    assert number.isdigit() and rest.rpartition("-")[2].isdigit()
+    assert incoming.request.call_id.endswith(f"@{caller.registrar[0]}")
+    assert incoming.request.cseq.number == 101
+
+
+async def test_cancel_reaches_the_ringing_phone(sites, pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    await callee.ringing()
+    await call.exchange.until(180)
+    call.cancel()
+    assert (await call.exchange.final()).status == 487
+    await asyncio.wait_for(callee.cancels.get(), 5)
+    record = await sites["tokyo"].next_record()
+    assert (record.final_status, record.connected_at, record.calling_cause) == (487, None, 16)
+
+
+async def test_busy_phone_is_passed_back(sites, pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    incoming = await callee.ringing()
+    incoming.respond(486)
+    assert (await call.exchange.final()).status == 486
+    assert (await sites["tokyo"].next_record()).called_cause == 17
+
+
+async def test_busy_trigger_answers_without_asking_the_phone(sites, pair):
+    caller, callee = pair
+    for _ in range(2):
+        caller.call("3002", caller.offer())
+        await callee.ringing()
+    third = caller.call("3002", caller.offer())
+    response = await third.exchange.final()
+    assert response.status == 486
+    assert callee.seen["INVITE"] == 2
+
+
+async def test_no_common_codec_is_488_with_a_warning(sites, pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer(0))
+    incoming = await callee.ringing()
+    incoming.answer(callee.offer(18))
+    response = await call.exchange.final()
+    assert response.status == 488
+    assert (response.get("Warning") or "").endswith('"Media Type(s) Unavailable"')
+    ack = await callee.next_ack()
+    assert sdp.parse_sdp(ack.body).media[0].port == 0
+    await callee.next("BYE")
+
+
+async def test_unknown_incomplete_and_unregistered_numbers(sites, pair):
+    caller, _ = pair
+    expected = {"7777": 404, "0": 484, "3091": 480}
+    found = {number: (await caller.call(number, caller.offer()).exchange.final()).status for number in expected}
+    assert found == expected
+
+
+async def test_call_without_an_offer_relays_the_callees(pair):
+    caller, callee = pair
+    call = caller.call("3002", None)
+    incoming = await callee.answer(callee.offer(8))
+    response = await call.exchange.until(200)
+    described, audio = media_of(response)
+    assert (described.address, audio.port) == (callee.ip, callee.media_port)
+    call.dialog = Dialog.from_response(call.request, response)
+    assert callee.acks.empty()
+    call.ack(call.exchange, response, caller.offer(8).encode())
+    described, audio = media_of(await callee.next_ack())
+    assert (described.address, audio.port, audio.codecs[0].name) == (caller.ip, caller.media_port, "PCMA")
+    assert incoming.dialog.is_confirmed
+
+
+async def test_ack_without_the_due_answer_ends_the_call(sites, pair):
+    caller, callee = pair
+    call = caller.call("3002", None)
+    await callee.answer(callee.offer(8))
+    await call.answered()
+    await callee.next_ack()
+    await callee.next("BYE")
+    await caller.next("BYE")
+    assert (await sites["tokyo"].next_record()).final_status == 500
+
+
+async def talk(caller, callee, number="3002"):
+    call = caller.call(number, caller.offer())
+    incoming = await callee.answer(callee.offer())
+    await call.answered()
+    await callee.next_ack()
+    return call, incoming
+
+
+async def test_hold_and_resume_pass_through(pair):
+    caller, callee = pair
+    call, _ = await talk(caller, callee)
+    for asked, heard in (("sendonly", "recvonly"), ("sendrecv", "sendrecv")):
+        exchange = call.send("INVITE", caller.offer(direction=asked).encode())
+        transaction, request, _ = await callee.next("INVITE")
+        described, audio = media_of(request)
+        assert described.direction_of(audio) == asked
+        answer = callee.offer(direction=heard)
+        headers = (("Contact", f"<{callee.contact_uri}>"), ("Content-Type", sdp.SDP_TYPE))
+        callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers, body=answer.encode()))
+        response = await exchange.until(200)
+        described, audio = media_of(response)
+        assert described.direction_of(audio) == heard
+        call.ack(exchange, response)
+        await callee.next_ack()
+    assert (await call.hang_up()).status == 200
+
+
+async def test_crossing_and_repeated_reinvites_are_refused(pair):
+    caller, callee = pair
+    call, incoming = await talk(caller, callee)
+    first = call.send("INVITE", caller.offer(direction="sendonly").encode())
+    transaction, request, _ = await callee.next("INVITE")
+    second = call.send("INVITE", caller.offer(direction="sendonly").encode())
+    crossing = incoming.send("INVITE", callee.offer(direction="sendonly").encode())
+    assert (await second.final()).status == 500
+    assert (await crossing.final()).status == 491
+    callee.endpoint.respond(transaction, sip.build_response(request, 488))
+    assert (await first.final()).status == 488
+    assert (await call.ask("INFO")).status == 200
+
+
+async def test_update_and_info_are_answered(pair):
+    caller, callee = pair
+    call, incoming = await talk(caller, callee)
+    assert (await call.ask("INFO")).status == 200
+    assert (await incoming.ask("UPDATE")).status == 200
+    response = await call.ask("UPDATE", caller.offer(0).encode())
+    assert response.status == 200
+    assert media_of(response)[1].codecs[0].name == "PCMU"
+    assert (await call.ask("REFER")).status == 403
+    assert (await call.ask("SUBSCRIBE")).status == 489
+
+
+async def test_requests_of_no_call_get_481_and_old_cseq_500(pair):
+    caller, callee = pair
+    call, _ = await talk(caller, callee)
+    call.dialog.local_cseq -= 1
+    assert (await call.ask("INFO")).status == 500
+    assert (await call.hang_up()).status == 200
+    assert (await call.ask("INFO")).status == 481
+
+
+async def test_reliable_provisional_responses_cannot_be_required(pair):
+    caller, _ = pair
+    headers = (("Contact", f"<{caller.contact_uri}>"), ("Require", "100rel"))
+    request = caller.out_of_dialog("INVITE", f"sip:3002@{caller.registrar[0]}", number="3001", headers=headers)
+    response = await caller.ask(request, caller.registrar)
+    assert (response.status, response.get("Unsupported")) == (420, "100rel")
+
+
+async def test_invite_from_a_stranger_is_503(sites, agent_class):
+    await sites.start("tokyo")
+    stranger = agent_class("127.0.0.1")
+    await sites.use(stranger)
+    request = stranger.out_of_dialog(
+        "INVITE", f"sip:3002@{sites['tokyo'].address[0]}", headers=(("Contact", "<sip:x@127.0.0.1:5999>"),)
+    )
+    assert (await stranger.ask(request, sites["tokyo"].address)).status == 503
+
+
+async def test_pstn_call_leaves_by_the_own_gateway(sites, pair):
+    caller, _ = pair
+    gateway = sites["tokyo"].manager.gateways["tokyo-gateway"]
+    call = caller.call("00355550100", caller.offer())
+    answered = await call.answered()
+    assert gateway.calls[0].called == "0355550100"
+    assert gateway.calls[0].calling == "3001"
+    assert media_of(answered)[0].address == gateway.config.address
+    await asyncio.wait_for(gateway.wait_until(gateway.calls[0], is_up=True), 5)
+    assert (await call.hang_up()).status == 200
+    await asyncio.wait_for(gateway.wait_until(gateway.calls[0], is_up=False), 5)
+
+
+async def test_gateway_refusal_reaches_the_phone(sites, pair):
+    caller, _ = pair
+    gateway = sites["tokyo"].manager.gateways["tokyo-gateway"]
+    gateway.answer_status = 503
+    assert (await caller.call("00355550100", caller.offer()).exchange.final()).status == 503
+    gateway.answer_status = 486
+    assert (await caller.call("00355550100", caller.offer()).exchange.final()).status == 486
+
+
+async def test_call_from_the_pstn_rings_a_line_as_external(sites, pair):
+    _, callee = pair
+    gateway = sites["tokyo"].manager.gateways["tokyo-gateway"]
+    call = gateway.place_call("3002", "0355550100", sites["tokyo"].address, calling_name="Outside")
+    incoming = await callee.ringing()
+    assert incoming.request.get("Alert-Info") == "<file://Bellcore-dr2/>"
+    assert incoming.request.from_.display == "Outside"
+    incoming.answer(callee.offer())
+    await asyncio.wait_for(gateway.wait_until(call, is_up=True), 5)
+    await callee.next_ack()
+    gateway.hang_up(call)
+    await callee.next("BYE")
+    record = await sites["tokyo"].next_record()
+    assert (record.calling_device, record.calling_number) == ("tokyo-gateway", "0355550100")
+
+
+# -- EMCC --------------------------------------------------------------------------------------------------------
+
+
+async def test_roaming_phone_calls_a_home_extension_within_the_emcc_limit(sites, roaming):
+    callee = await sites.registered(sites["tokyo"], CALLEE)
+    call = roaming.call("3002", roaming.offer(9, 0, 18))
+    incoming = await callee.ringing()
+    assert incoming.request.from_.display == "Aiko Yamada"
+    incoming.answer(callee.offer(0, 18))
+    described, audio = media_of(await call.answered())
+    assert [codec.name for codec in audio.codecs] == ["G729", "telephone-event"]
+    assert described.bandwidths == [("TIAS", 8000), ("AS", 24)]
+    await callee.next_ack()
+    await call.hang_up()
+
+
+async def test_roaming_phone_without_g729_gets_488(sites, roaming):
+    callee = await sites.registered(sites["tokyo"], CALLEE)
+    call = roaming.call("3002", roaming.offer(9, 0))
+    (await callee.ringing()).answer(callee.offer(0, 18))
+    assert (await call.exchange.final()).status == 488
+
+
+@pytest.mark.parametrize(
+    ("dialled", "sent", "is_emergency"),
+    [("914085550100", "14085550100", False), ("9911", "911", True), ("911", "911", True)],
+)
+async def test_roaming_phones_local_calls_leave_where_it_stands(sites, roaming, dialled, sent, is_emergency):
+    sanjose, tokyo = sites["sanjose"], sites["tokyo"]
+    gateway = sanjose.manager.gateways["sanjose-gateway"]
+    call = roaming.call(dialled, roaming.offer())
+    answered = await call.answered()
+    assert media_of(answered)[0].address == gateway.config.address
+    assert [(seen.called, seen.calling) for seen in gateway.calls] == [(sent, "3101")]
+    await asyncio.wait_for(gateway.wait_until(gateway.calls[0], is_up=True), 5)
+    assert (await call.hang_up()).status == 200
+    home, visiting = await tokyo.next_record(), await sanjose.next_record()
+    assert (home.calling_device, home.called_device, home.final_called_number) == (VISITOR, "emcc", dialled)
+    assert (visiting.calling_device, visiting.called_device) == ("emcc", "sanjose-gateway")
+    assert (visiting.visiting_device, visiting.final_called_number) == (VISITOR, sent)
+    assert home.is_emergency is visiting.is_emergency is is_emergency
+    assert home.session_id == visiting.session_id != ""
+    assert home.codec == visiting.codec == "G729"
+
+
+async def test_invite_over_the_emcc_trunk_names_device_and_place(sites, agent_class):
+    await sites.start("tokyo")
+    tokyo = sites["tokyo"]
+    sanjose = sites.lab.by_name["sanjose"]
+    visited = agent_class(sanjose.publisher.address, listens=True)
+    visited.automatic["OPTIONS"] = 200
+    await sites.use(visited)
+    await sites.update_remote_clusters()
+    await asyncio.wait_for(tokyo.manager.wait_trunks_pinged(), 5)
+    base = tokyo.state.base_devices.take()
+    await tokyo.state.open_home_session(
+        EmccSession(
+            device_name=VISITOR,
+            emcc_device=base,
+            user_id="ayamada",
+            profile="UDP-ayamada",
+            visiting_cluster_id="sanjose",
+            em_uri="",
+            login_time_s=0.0,
+            login_duration_s=0.0,
+            roaming_device_pool="roaming-us",
+            geolocation={"country": "US", "A3": "San Jose"},
+        )
+    )
+    phone = await sites.registered(tokyo, VISITOR, ip=sanjose.phones_by_name[VISITOR].address)
+    call = phone.call("9911", phone.offer())
+    transaction, invite, flow = await visited.next("INVITE")
+    assert flow.transport == "tcp"
+    assert invite.uri == f"sip:9911@{visited.ip}:5060"
+    assert invite.contacts[0].params["+u.sip!devicename.ccm.cisco.com"] == VISITOR
+    assert invite.content_type == "application/pidf+xml"
+    assert pidf_lo.parse_pidf_lo(invite.body) == {"country": "US", "A3": "San Jose"}
+    content_id = pidf_lo.geolocation_content_id(invite.get_all("Geolocation"))
+    assert invite.get("Content-ID") == f"<{content_id}>"
+    assert invite.get("Geolocation-Routing") == "yes"
+    assert invite.get("Session-Expires") == "1800"
+    words = (invite.get("Cisco-Guid") or "").split("-")
+    assert f"{int(words[0]):08x}" == invite.call_id.partition("-")[0]
+    assert (invite.get("P-Asserted-Identity") or "").startswith('"Aiko Yamada" <sip:3101@')
+    assert (invite.get("Session-ID") or "").startswith((call.request.get("Session-ID") or "").partition(";")[0])
+    visited.endpoint.respond(transaction, sip.build_response(invite, 404))
+    assert (await call.exchange.final()).status == 404
+
+
+async def test_home_fails_with_503_when_the_visited_cluster_is_down(sites, roaming):
+    tokyo = sites["tokyo"]
+    await sites["sanjose"].manager.close()
+    call = roaming.call("914085550100", roaming.offer())
+    assert (await call.exchange.final()).status == 503
+    trunk = tokyo.manager.trunks["emcc"]
+    trunk.reset()
+    await asyncio.wait_for(trunk.wait_pinged(), 5)
+    call = roaming.call("9911", roaming.offer())
+    assert (await call.exchange.final()).status == 503
+    assert not tokyo.manager.gateways["tokyo-gateway"].calls

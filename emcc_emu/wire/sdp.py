@@ -160,16 +160,23 @@ class Media:
                 found.append(Crypto(int(words[0][:9]), words[1], words[2][7:].partition("|")[0]))
         return found
 
-    def set_codecs(self, codecs: list[Codec]) -> None:
-        """Write formats, rtpmap and fmtp lines for these codecs, in order; other attributes follow."""
+    def set_codecs(self, codecs: list[Codec], ptime_ms: int | None = None) -> None:
+        """Write formats, rtpmap and fmtp lines for these codecs, in order; other attributes follow.
+
+        Args:
+            ptime_ms: Packet time, written behind the first rtpmap as Unified CM does; None leaves ptime as it is.
+        """
         self.formats = [str(codec.payload_type) for codec in codecs]
         described: list[Attribute] = []
         for codec in codecs:
             channels = f"/{codec.channels}" if codec.channels > 1 else ""
             described.append(("rtpmap", f"{codec.payload_type} {codec.name}/{codec.clock_rate_hz}{channels}"))
+            if ptime_ms is not None and len(described) == 1:
+                described.append(("ptime", str(ptime_ms)))
             if codec.fmtp is not None:
                 described.append(("fmtp", f"{codec.payload_type} {codec.fmtp}"))
-        self.attributes = described + [item for item in self.attributes if item[0] not in ("rtpmap", "fmtp")]
+        replaced = ("rtpmap", "fmtp") if ptime_ms is None else ("rtpmap", "fmtp", "ptime")
+        self.attributes = described + [item for item in self.attributes if item[0] not in replaced]
 
     def format_lines(self) -> list[str]:
         """Its lines, without line ends."""

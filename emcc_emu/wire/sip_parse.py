@@ -67,7 +67,9 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
 
 
 def _bound(lines: list[str], defects: list[str]) -> list[str]:
-    """The lines without those over a bound; the start line stays."""
+    """The lines without those over a bound; a start line over it is no SIP."""
+    if len(lines[0]) > MAX_LINE_CHARS:
+        raise SipUnparsable(f"start line longer than {MAX_LINE_CHARS} characters")
     if len(lines) > MAX_HEADER_LINES + 1:
         defects.append(f"More than {MAX_HEADER_LINES} header lines")
         del lines[MAX_HEADER_LINES + 1 :]
@@ -126,12 +128,12 @@ def _response(line: str, headers: Headers, body: bytes, defects: list[str]) -> S
 
 def _odd_request(line: str, headers: Headers, body: bytes, defects: list[str]) -> SipRequest:
     """A request line that is not three parts with single spaces: 400 if the rest is usable, 505 for its version."""
-    if len(line) > MAX_LINE_CHARS or "SIP/" not in line.upper():
-        raise SipUnparsable(f"no SIP start line: {shown(line)}")
     method, _, rest = line.replace("\t", " ").strip(" ").partition(" ")
+    if "SIP/" not in line.upper() or method[:4].upper() == "SIP/":
+        raise SipUnparsable(f"no SIP start line: {shown(line)}")
     uri, _, version = rest.rpartition(" ")
-    if _VERSION.fullmatch(version) is None or not uri:
-        return SipRequest(method, rest, headers, body, SIP_VERSION, ("Bad request line", *defects))
-    if line != f"{method} {uri} {version}" or " " in uri:
+    if _VERSION.fullmatch(version) is None:
+        return SipRequest(method, rest.strip(" "), headers, body, SIP_VERSION, ("Bad request line", *defects))
+    if line != f"{method} {uri} {version}" or " " in uri or not uri:
         defects.insert(0, "Bad white space in request line")
     return SipRequest(method, uri.strip(" "), headers, body, version.upper(), tuple(defects))

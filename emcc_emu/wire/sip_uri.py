@@ -274,7 +274,7 @@ def split_name_addr(text: str) -> tuple[str, str, str]:
     if '"' in text and (quoted := _QUOTED.match(text)) is not None:
         display = unquote(quoted[1])
         start = quoted.end()
-    elif start < 0:
+    elif start < 0 or ('"' in text[:start] and ";" in text[: text.index('"')]):
         return _split_addr_spec(text)
     elif start:
         display = text[:start].strip()

@@ -88,9 +88,9 @@ class HttpConnection(asyncio.Protocol):
         self._reader.expect(method)
         self._raw.clear()
         self._waiter = self._loop.create_future()
-        transport.write(data)
-        if self._recorder is not None:
+        if self._recorder is not None:  # before the bytes leave, so that no answer can seem older than its request
             self._recorder.sent("http", self._transport_name, self._local, self._remote, data, self._name)
+        transport.write(data)
         try:
             return await self._waiter
         finally:

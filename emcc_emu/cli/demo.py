@@ -14,7 +14,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from emcc_emu.cli.demo_story import STEPS, Evidence, Step, StepFailed, Story
+from emcc_emu.cli.demo_story import CLIENT_ADDRESS, STEPS, Evidence, Step, StepFailed, Story
 from emcc_emu.errors import EmccEmuError
 from emcc_emu.host.addresses import all_free
 from emcc_emu.host.job import node_labels
@@ -29,6 +29,9 @@ from emcc_emu.trace.reader import open_trace
 __all__ = ["command"]
 
 DEFAULT_LAB = Path(__file__).resolve().parents[2] / "fixtures" / "labs" / "two-clusters.yaml"
+
+PIPED_WIDTH = 150
+"""Characters of a ladder's line when the output is no terminal."""
 
 
 @dataclass(slots=True)
@@ -130,7 +133,10 @@ def _between(messages: Sequence[Message], begin_ns: int, end_ns: int) -> list[Me
 
 
 def _draw(trace_path: Path, phone_name: str, console: Console, with_options: bool) -> None:
+    """The ladder of the visiting phone, without what the demo itself asked the EM API."""
     trace = open_trace(trace_path)
-    style = LadderStyle(width=max(MIN_WIDTH, console.width), story=phone_name, shows_options=with_options)
+    width = console.width if console.is_terminal else PIPED_WIDTH
+    style = LadderStyle(width=max(MIN_WIDTH, width), story=phone_name, shows_options=with_options)
+    records = (record for record in trace.records() if CLIENT_ADDRESS not in (record.source[0], record.destination[0]))
     click.echo()
-    click.echo(draw_ladder(trace.records(), trace.nodes, style, lab=trace.lab), nl=False)
+    click.echo(draw_ladder(records, trace.nodes, style, lab=trace.lab), nl=False)

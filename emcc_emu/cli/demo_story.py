@@ -6,6 +6,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from emcc_emu.cli.phone import file_servers
 from emcc_emu.errors import EmccEmuError
@@ -19,9 +20,12 @@ from phones.calls import Call, CallState
 from phones.identity import PhoneIdentity, find_model
 from phones.phone import Phone
 
-__all__ = ["STEPS", "Evidence", "Step", "StepFailed", "Story"]
+__all__ = ["CLIENT_ADDRESS", "STEPS", "Evidence", "Step", "StepFailed", "Story"]
 
 STEP_TIMEOUT_S = 10.0
+
+CLIENT_ADDRESS = "127.0.0.1"
+"""Where the demo asks the EM API from, as an API client would."""
 
 
 class StepFailed(EmccEmuError):
@@ -152,7 +156,7 @@ class Story:
         """Ask a cluster's EM API who is on the visiting phone, and note the answer."""
         example = self.example
         client = HttpClient(
-            local_ip="127.0.0.1",
+            local_ip=CLIENT_ADDRESS,
             recorder=None,
             ssl_context=ssl.create_default_context(cafile=self.ready.ca_file),
         )
@@ -293,22 +297,24 @@ def check_move(story: Story, evidence: Evidence) -> None:
     evidence.find("home accepts", sender=home, to=phone, method="REGISTER", status=200)
 
 
+def _is_settled(call: Call) -> bool:
+    return call.state in (CallState.CONNECTED, CallState.ENDED)
+
+
 async def place_calls(story: Story) -> str:
     example = story.example
     done = []
     story.callee.calls.is_auto_answer = True
     for number in (example.extension, example.pstn_number, example.emergency_number):
         call = await story.phone.dial(number)
-        await story.phone.wait_until(
-            lambda call=call: call.state in (CallState.CONNECTED, CallState.ENDED), STEP_TIMEOUT_S
-        )  # type: ignore[misc]
+        await story.phone.wait_until(partial(_is_settled, call), STEP_TIMEOUT_S)
         if call.state is not CallState.CONNECTED:
             raise StepFailed(f"the call to {number} failed: {call.end_reason}")
         await story.phone.calls.hang_up(call)
         done.append(number)
     for cluster in (story.home, story.visiting):
         records = await story.host.ask(cluster.name, "call_records")
-        if not any(example.emergency_number in record["called"] for record in records):
+        if not any(example.emergency_number in record["original_called_number"] for record in records):
             raise StepFailed(f"{cluster.name} has no record of the emergency call")
     return f"called {', '.join(done)}; call records at both clusters"
 

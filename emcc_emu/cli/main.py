@@ -7,10 +7,12 @@ Each sub-command lives in its own file of this package and is imported only when
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 
 import click
+import structlog
 
 from emcc_emu import __version__
 from emcc_emu.errors import EmccEmuError, InputError
@@ -67,6 +69,10 @@ def command() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 success, 1 the work failed, 2 the input was wrong."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
     sys.exit(run(arguments))
 
 

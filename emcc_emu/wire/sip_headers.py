@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from emcc_emu.wire.sip_text import is_token, split_comma_list
 
-__all__ = ["LIST_HEADERS", "Headers", "header_key"]
+__all__ = ["COMPACT_FORMS", "KNOWN_KEYS", "LIST_HEADERS", "Headers", "header_key"]
 
 _T = TypeVar("_T")
 
@@ -49,12 +49,13 @@ _USUAL_NAMES: Final = (
     "Supported, Timestamp, To, Unsupported, User-Agent, Via, Warning, WWW-Authenticate"
 ).split(", ")
 
-_KEYS: Final[dict[str, str]] = {
+KNOWN_KEYS: Final[dict[str, str]] = {
     **{name: name.lower() for name in _USUAL_NAMES},
     **{name.lower(): name.lower() for name in _USUAL_NAMES},
     **COMPACT_FORMS,
     **{short.upper(): name for short, name in COMPACT_FORMS.items()},
 }
+"""Usual spellings of header names and their keys: one dictionary look-up on the hot path."""
 
 LIST_HEADERS: Final = frozenset(
     (
@@ -70,16 +71,16 @@ LIST_HEADERS: Final = frozenset(
 
 def header_key(name: str) -> str:
     """The lower-case long name under which any spelling of a header field is found."""
-    key = _KEYS.get(name)
+    key = KNOWN_KEYS.get(name)
     if key is None:
         lowered = name.lower()
-        key = _KEYS.get(lowered, lowered)
+        key = KNOWN_KEYS.get(lowered, lowered)
     return key
 
 
 def _checked(name: str, value: str) -> str:
     """Refuse what would let a value start a header line of its own."""
-    if "\r" in value or "\n" in value or not (name in _KEYS or is_token(name)):
+    if "\r" in value or "\n" in value or not (name in KNOWN_KEYS or is_token(name)):
         raise ValueError(f"header {name!r} cannot hold {value!r}")
     return value
 
@@ -114,7 +115,7 @@ class Headers:
     def get(self, name: str, default: str | None = None) -> str | None:
         """Value of the first line called `name`, or `default`."""
         try:
-            return self._values[self._keys.index(_KEYS.get(name) or header_key(name))]
+            return self._values[self._keys.index(KNOWN_KEYS.get(name) or header_key(name))]
         except ValueError:
             return default
 

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from emcc_emu.errors import SipUnparsable
-from emcc_emu.wire.sip_headers import _KEYS, Headers, header_key
+from emcc_emu.wire.sip_headers import KNOWN_KEYS, Headers, header_key
 from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest, SipResponse
 from emcc_emu.wire.sip_text import is_token, shown
 
@@ -83,7 +83,7 @@ def _split_headers(lines: list[str], defects: list[str]) -> Headers:
     keys: list[str] = []
     names: list[str] = []
     values: list[str] = []
-    known_key = _KEYS.get
+    known_key = KNOWN_KEYS.get
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         key = known_key(name)

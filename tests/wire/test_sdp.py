@@ -9,7 +9,8 @@ from emcc_emu.wire import sdp
 
 CUCM_ANSWER = (
     b"v=0\r\no=CiscoSystemsCCM-SIP 88122 1 IN IP4 198.51.100.10\r\ns=SIP Call\r\n"
-    b"c=IN IP4 198.51.100.102\r\nb=TIAS:8000\r\nb=AS:24\r\nt=0 0\r\nm=audio 20010 RTP/AVP 18 101\r\na=rtpmap:18 G729/8000\r\n"
+    b"c=IN IP4 198.51.100.102\r\nb=TIAS:8000\r\nb=AS:24\r\nt=0 0\r\nm=audio 20010 RTP/AVP 18 101\r\n"
+    b"a=rtpmap:18 G729/8000\r\n"
     b"a=ptime:20\r\na=fmtp:18 annexb=no\r\n"
     b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
 )
@@ -70,7 +71,10 @@ def test_description_is_built():
 
 def test_static_payloads_need_no_rtpmap():
     media = sdp.Media(
-        "audio", 1, formats=["0", "18", "96", "telephony", "200", "8"], attributes=[("rtpmap", "8 X"), ("rtpmap", "97")]
+        "audio",
+        1,
+        formats=["0", "18", "96", "telephony", "200", "8"],
+        attributes=[("rtpmap", "8 X"), ("rtpmap", "97"), ("rtpmap", "x y")],
     )
     assert [(codec.name, codec.clock_rate_hz) for codec in media.codecs] == [
         ("PCMU", 8000),

@@ -138,5 +138,9 @@ def test_copies_are_independent_and_equal():
     assert "X" not in headers
 
 
+def test_columns_are_three_parallel_lists():
+    assert Headers([("v", "a"), ("X-B", "c")]).columns() == (["via", "x-b"], ["v", "X-B"], ["a", "c"])
+
+
 def test_repr_shows_the_lines():
     assert repr(Headers([("A", "b")])) == "Headers([('A', 'b')])"

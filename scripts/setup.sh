@@ -22,7 +22,7 @@ make_venv() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
     if [ "$what" = dev ]; then
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --group dev
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --group dev -e '.[interop]'
         touch .venv/.installed-run
     fi
     touch "$stamp"

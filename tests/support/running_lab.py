@@ -1,0 +1,197 @@
+"""The ready-made lab, or a changed one, in the test's own event loop, on loopback addresses that nobody else uses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from emcc_emu.cluster.cluster import Cluster, ClusterCertificates
+from emcc_emu.host.addresses import free_block
+from emcc_emu.host.certificates import CertificateStore
+from emcc_emu.host.job import node_labels
+from emcc_emu.host.lab_host import imported_clusters, lab_nodes
+from emcc_emu.lab.defaults import with_addresses
+from emcc_emu.lab.load import load_lab
+from emcc_emu.lab.model import ClusterConfig, Lab
+from emcc_emu.net.clock import Clock
+from emcc_emu.protocol.sip_flow import Address
+from phones.downloads import FileServer
+from phones.identity import PhoneIdentity
+from phones.phone import Phone
+
+__all__ = [
+    "LAB_FILE",
+    "PATIENCE_S",
+    "Finished",
+    "RunningLab",
+    "changed",
+    "finished",
+    "needs",
+    "running_lab",
+    "running_program",
+]
+
+LAB_FILE = Path(__file__).parents[2] / "fixtures" / "labs" / "two-clusters.yaml"
+PATIENCE_S = 10.0
+
+
+class RunningLab:
+    """Clusters of a lab that run here, and the way to them for phones and foreign programs."""
+
+    def __init__(self, lab: Lab, certificates: CertificateStore, stack: contextlib.AsyncExitStack) -> None:
+        self.lab = lab
+        self.certificates = certificates
+        self.clusters: dict[str, Cluster] = {}
+        self._stack = stack
+
+    def config(self, cluster: str) -> ClusterConfig:
+        return self.lab.by_name[cluster]
+
+    def node(self, cluster: str) -> str:
+        """Address of a cluster's first node."""
+        return self.lab.by_name[cluster].publisher.address
+
+    def sip(self, cluster: str) -> Address:
+        """Where a cluster's first node takes SIP."""
+        return (self.node(cluster), 5060)
+
+    def address_of(self, phone: str) -> str:
+        """Source address of a phone of the lab."""
+        cluster = self.lab.cluster_of_phone(phone)
+        assert cluster is not None
+        return cluster.phones_by_name[phone].address
+
+    def spare_address(self, last_octet: int) -> str:
+        """An address of the lab's block that nobody in the lab has."""
+        return ".".join([*self.node(self.lab.clusters[0].name).split(".")[:2], "200", str(last_octet)])
+
+    async def start(self, *names: str) -> None:
+        """Start these clusters, and let them see each other."""
+        store = self.certificates
+        for name in names:
+            config = self.lab.by_name[name]
+            clock = Clock()
+            self._stack.push_async_callback(clock.close)
+            cluster = Cluster(
+                config,
+                self.lab,
+                recorder=None,
+                database_path=None,
+                certificates=ClusterCertificates(
+                    {node.name: store.server_context(name, node.name) for node in config.nodes},
+                    store.client_context(name),
+                ),
+                clock=clock,
+                rng=random.Random(name),
+            )
+            self.clusters[name] = await self._stack.enter_async_context(cluster)
+        await asyncio.gather(*(cluster.settle() for cluster in self.clusters.values()))
+
+    async def stop(self, name: str) -> None:
+        """Stop one cluster before the others."""
+        await self.clusters.pop(name).__aexit__(None, None, None)
+
+    def make_phone(self, name: str) -> Phone:
+        """A phone of the lab, switched off."""
+        cluster = self.lab.cluster_of_phone(name)
+        assert cluster is not None
+        servers = [FileServer(node.address, node.ports.tftp, node.ports.tftp_http) for node in cluster.nodes]
+        return Phone(PhoneIdentity(name, address=self.address_of(name)), servers, rng=random.Random(name))
+
+    async def phone(self, name: str, *, answers: bool = False) -> Phone:
+        """A phone of the lab that has booted and registered."""
+        phone = await self._stack.enter_async_context(self.make_phone(name))
+        phone.calls.is_auto_answer = answers
+        await phone.wait_registered(timeout_s=PATIENCE_S)
+        return phone
+
+    def registration(self, cluster: str, device: str) -> Any:
+        """What a cluster knows of a phone's registration, None when it is not registered."""
+        return self.clusters[cluster].call_manager.registration(device)
+
+    def trunk(self, cluster: str, name: str) -> dict[str, Any]:
+        """A trunk as screens show it."""
+        return next(entry for entry in self.status(cluster)["trunks"] if entry["name"] == name)
+
+    def status(self, cluster: str) -> dict[str, Any]:
+        """Call processing of a cluster as screens show it."""
+        return self.clusters[cluster].call_manager.status()
+
+
+@contextlib.asynccontextmanager
+async def running_lab(
+    folder: Path, *names: str, change: Callable[[Lab], Lab] = lambda lab: lab
+) -> AsyncIterator[RunningLab]:
+    """Run clusters of the ready-made lab, all of them when none is named; everything ends with the block.
+
+    Args:
+        folder: For the certificates.
+        names: Clusters to start.
+        change: Changes the lab when its addresses are already those of this run.
+    """
+    lab = load_lab(LAB_FILE)
+    block = free_block({label.address for label in node_labels(lab)}, random.Random(os.urandom(8)))
+    lab = change(with_addresses(lab, lambda address: block.get(address, address)))
+    store = CertificateStore(folder / "certificates")
+    store.make(lab_nodes(lab), imported_clusters(lab))
+    async with contextlib.AsyncExitStack() as stack:
+        running = RunningLab(lab, store, stack)
+        await running.start(*(names or lab.by_name))
+        yield running
+
+
+def changed(lab: Lab, cluster: str, **changes: Any) -> Lab:
+    """The lab with fields of one cluster replaced."""
+    clusters = (
+        msgspec.structs.replace(config, **changes) if config.name == cluster else config for config in lab.clusters
+    )
+    return msgspec.structs.replace(lab, clusters=tuple(clusters))
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skips a test, with the reason, where a foreign program is missing."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a foreign program left behind."""
+
+    status: int
+    output: str
+
+
+@contextlib.asynccontextmanager
+async def running_program(*command: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a foreign program, its standard error among its output; it is killed if it outlives the block."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def finished(*command: str, folder: Path, timeout_s: float = PATIENCE_S) -> Finished:
+    """Run a foreign program to its end."""
+    async with running_program(*command, folder=folder) as process, asyncio.timeout(timeout_s):
+        output, _ = await process.communicate()
+    return Finished(process.returncode or 0, output.decode(errors="replace"))

@@ -109,6 +109,7 @@ class Cluster:
                 shared_secret=secrets.token_hex(16),
             )
             self.em = EmServices(context, self._certificates.server_contexts)
+            self.call_manager.on_registration_change = self._registration_changed
             undo.push_async_callback(self.call_manager.close)
             await self.call_manager.start()
             undo.push_async_callback(self.em.close)
@@ -120,6 +121,10 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._exit.aclose()
+
+    def _registration_changed(self, device_name: str, is_registered: bool) -> None:
+        if is_registered:
+            self.em.desk.phone_registered(device_name)
 
     @property
     def config(self) -> ClusterConfig:

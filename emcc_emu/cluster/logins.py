@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from emcc_emu.cluster.context import ServiceContext
+from emcc_emu.cluster.devices import EffectiveDevice
 from emcc_emu.cluster.records import DeviceLogin, EmccSession, Intent, RemoteLogin
 from emcc_emu.errors import EmError
 from emcc_emu.net.clock import CalendarTimer
@@ -41,6 +42,7 @@ class LoginDesk:
         self._state = context.state
         self._tell_visiting = tell_visiting
         self._timers: dict[str, CalendarTimer] = {}
+        self._reset_when_back: set[str] = set()
 
     def resume(self) -> None:
         """Set the automatic logouts of the sessions that the database remembers."""
@@ -57,9 +59,10 @@ class LoginDesk:
         Raises:
             EmError: 6.
         """
+        before = self._state.device(device_name)
         row = await self._state.log_in(device_name, user_id, profile, duration_s)
         self._set_timer(device_name, row.login_time_s, duration_s)
-        self._context.control.reset_device(device_name, "restart")
+        self._restart(device_name, before)
         log.info("em_login", cluster=self._context.config.name, device=device_name, user=user_id, profile=profile)
 
     async def log_out(self, device_name: str, reason: LogoutReason) -> DeviceLogin:
@@ -71,12 +74,40 @@ class LoginDesk:
         login = self._state.login(device_name)
         if login is None or login.user_id is None:
             raise EmError(CODE_NO_USER)
+        device_before = self._state.device(device_name)
         with self._state.transition(device_name, CODE_NO_USER):
             before = await self._state.log_out(device_name)
         self._drop_timer(device_name)
-        self._context.control.reset_device(device_name, "restart")
+        self._restart(device_name, device_before)
         log.info("em_logout", cluster=self._context.config.name, device=device_name, user=before.user_id, reason=reason)
         return before
+
+    def _restart(self, device_name: str, before: EffectiveDevice | None) -> None:
+        """Have the phone restart, and reset once it is back if its user locale has changed (guide, EM chapter)."""
+        after = self._state.device(device_name)
+        if before is not None and after is not None and before.user_locale != after.user_locale:
+            self._reset_when_back.add(device_name)
+        if not self._context.control.reset_device(device_name, "restart"):
+            self._reset_when_back.discard(device_name)
+
+    def phone_registered(self, device_name: str) -> None:
+        """Take note that a phone has just registered here.
+
+        A phone of ours that comes back although it is logged in at another cluster could not stay there; our record
+        goes, while home keeps its own until the maintenance job finds the phone missing.
+        """
+        if device_name in self._reset_when_back:
+            self._reset_when_back.discard(device_name)
+            self._context.control.reset_device(device_name, "reset")
+        is_back = self._state.visiting_session(device_name) is not None
+        if is_back and not self._state.is_in_transition(device_name):
+            self._context.background.start(f"return of {device_name}", self._clear_after_return(device_name))
+
+    async def _clear_after_return(self, device_name: str) -> None:
+        try:
+            await self.close_visiting_session(device_name, "maintenance")
+        except EmError as error:
+            log.error("return_not_written", device=device_name, code=error.code)
 
     # ------------------------------------------------------------------ home
 

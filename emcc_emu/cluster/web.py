@@ -102,6 +102,9 @@ async def read_body(request: web.BaseRequest) -> bytes | None:
     length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
         return None
+    if request.content.is_eof():  # nearly always: the body came together with its head
+        body = request.content.read_nowait()
+        return body if len(body) <= MAX_BODY_BYTES else None
     chunks = []
     size_bytes = 0
     async for chunk in request.content.iter_any():

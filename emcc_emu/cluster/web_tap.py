@@ -21,8 +21,8 @@ MAX_RECORDED_MESSAGE_BYTES = 2 * 1024 * 1024
 """A longer message is recorded in pieces of this size."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})[ \t]*\r\n", re.IGNORECASE)
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked[ \t]*\r\n", re.IGNORECASE)
-_LAST_CHUNK = re.compile(rb"(?:^|\r\n)0+[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
 
 
 class MessageCutter:
@@ -64,9 +64,25 @@ def _message_size(buffer: bytes) -> int:
         size_bytes = head_end + int(length[1])
         return size_bytes if len(buffer) >= size_bytes else 0
     if _CHUNKED.search(head) is not None:
-        last = _LAST_CHUNK.search(buffer, head_end)
-        return last.end() if last is not None else 0
+        return _chunks_end(buffer, head_end)
     return head_end
+
+
+def _chunks_end(buffer: bytes, at: int) -> int:
+    """Where a chunked body ends that begins at `at`, 0 while it is incomplete or cannot be framed."""
+    while True:
+        line_end = buffer.find(b"\r\n", at)
+        size_text = buffer[at:line_end].partition(b";")[0].strip()
+        if line_end < 0 or not _HEX.fullmatch(size_text):
+            return 0
+        size_bytes = int(size_text, 16)
+        if size_bytes == 0:
+            break
+        at = line_end + 2 + size_bytes + 2
+    if buffer.startswith(b"\r\n", line_end + 2):
+        return line_end + 4
+    trailer_end = buffer.find(b"\r\n\r\n", line_end + 2)
+    return trailer_end + 4 if trailer_end >= 0 else 0
 
 
 class TappedProtocol(asyncio.Protocol):

@@ -7,7 +7,7 @@ beside a server use the same ones. Bodies come by Content-Length, chunked, or un
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from emcc_emu.errors import PeerError
@@ -135,15 +135,14 @@ def build_response(status: int, reason: str, *, headers: Headers = (), body: byt
     return _encode_head([*lines, f"Content-Length: {len(body)}"]) + body
 
 
-def _encode_head(lines: Iterable[str]) -> bytes:
-    head = "\r\n".join(lines)
-    if head.count("\r") + 1 != len(lines := head.split("\r\n")) or any(not _is_field_text(line) for line in lines):
+def _encode_head(lines: Sequence[str]) -> bytes:
+    if not all(_is_one_line(line) for line in lines):
         raise ValueError("control character in an HTTP head")
-    return f"{head}\r\n\r\n".encode("utf-8", "surrogateescape")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
 
-def _is_field_text(line: str) -> bool:
-    return line.isprintable() or all(character >= " " or character == "\t" for character in line)
+def _is_one_line(text: str) -> bool:
+    return text.isprintable() or all(character >= " " or character == "\t" for character in text)
 
 
 class _MessageReader:

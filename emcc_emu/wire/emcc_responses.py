@@ -41,8 +41,7 @@ def _write_content(response: EmccResponse) -> str:
             return f'<checkUser><user id="{escape_attribute(user_id)}"><doesNotExist/></user></checkUser>'
         case HomeLoginAnswer():
             return _write_home_login(response)
-        case ClusterInfo():
-            return _write_cluster_info(response)
+    return _write_cluster_info(response)
 
 
 def _write_failure(failure: Failure) -> str:

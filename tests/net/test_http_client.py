@@ -241,6 +241,15 @@ async def test_more_than_was_asked_for_ends_the_connection(client):
         assert len(connections) == 2
 
 
+async def test_words_that_nobody_asked_for_end_the_connection(client):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"
+    async with raw_server([answer], [answer]) as (base, connections):
+        await client.get(base)
+        connections[0].write(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        assert (await client.get(base)).body == b"1"
+        assert len(connections) == 2
+
+
 async def test_silence_is_a_timeout(client):
     async with raw_server([b""]) as (base, _):
         with pytest.raises(HttpTransportError) as caught:

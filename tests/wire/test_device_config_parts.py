@@ -21,7 +21,7 @@ def test_leaves_are_escaped():
 def test_a_group_comes_back_by_priority():
     second, first = (
         CallManagerMember("192.0.2.11", "b", 1),
-        CallManagerMember("192.0.2.10", "a", 0, sip_oauth_port=5090),
+        CallManagerMember("192.0.2.10", "a", 0, sip_oauth_port=5090, sip_mra_oauth_port=5091),
     )
     written = write_call_manager_group("Group", (second, first))
     assert read_call_managers(parse_section(written.encode(), "callManagerGroup")) == (first, second)

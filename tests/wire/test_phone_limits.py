@@ -60,5 +60,9 @@ def test_input_flags_are_the_eighteen_tokens():
     assert INPUT_FLAGS == set("A T N E U L AP TP NP EP UP LP PA PT PN PE PU PL".split())
 
 
+def test_a_touch_menu_entry_needs_no_area():
+    assert find_limit_breaks(PhoneGraphicFileMenu(url="u", items=(TouchMenuItem("a", "b"),))) == []
+
+
 def test_finds_all_breaks_at_once():
     assert len(find_limit_breaks(PhoneText(title="x" * 33, prompt="x" * 33, text="x" * 4001))) == 3

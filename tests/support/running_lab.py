@@ -39,6 +39,7 @@ __all__ = [
     "needs",
     "running_lab",
     "running_program",
+    "spare_address",
 ]
 
 LAB_FILE = Path(__file__).parents[2] / "fixtures" / "labs" / "two-clusters.yaml"
@@ -70,10 +71,6 @@ class RunningLab:
         cluster = self.lab.cluster_of_phone(phone)
         assert cluster is not None
         return cluster.phones_by_name[phone].address
-
-    def spare_address(self, last_octet: int) -> str:
-        """An address of the lab's block that nobody in the lab has."""
-        return ".".join([*self.node(self.lab.clusters[0].name).split(".")[:2], "200", str(last_octet)])
 
     async def start(self, *names: str) -> None:
         """Start these clusters, and let them see each other."""
@@ -130,7 +127,7 @@ class RunningLab:
 
 @contextlib.asynccontextmanager
 async def running_lab(
-    folder: Path, *names: str, change: Callable[[Lab], Lab] = lambda lab: lab
+    folder: Path, *names: str, change: Callable[[Lab], Lab] = lambda lab: lab, is_started: bool = True
 ) -> AsyncIterator[RunningLab]:
     """Run clusters of the ready-made lab, all of them when none is named; everything ends with the block.
 
@@ -138,6 +135,7 @@ async def running_lab(
         folder: For the certificates.
         names: Clusters to start.
         change: Changes the lab when its addresses are already those of this run.
+        is_started: False leaves starting to the test.
     """
     lab = load_lab(LAB_FILE)
     block = free_block({label.address for label in node_labels(lab)}, random.Random(os.urandom(8)))
@@ -146,8 +144,14 @@ async def running_lab(
     store.make(lab_nodes(lab), imported_clusters(lab))
     async with contextlib.AsyncExitStack() as stack:
         running = RunningLab(lab, store, stack)
-        await running.start(*(names or lab.by_name))
+        if is_started:
+            await running.start(*(names or lab.by_name))
         yield running
+
+
+def spare_address(lab: Lab, last_octet: int) -> str:
+    """An address in the first cluster's block that nobody in the lab has."""
+    return ".".join([*lab.clusters[0].publisher.address.split(".")[:2], "200", str(last_octet)])
 
 
 def changed(lab: Lab, cluster: str, **changes: Any) -> Lab:

@@ -7,25 +7,17 @@ sent and reported before the next one is read. One timer serves all transactions
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import random
 import ssl
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 
-from emcc_emu.errors import SipInvalid, TransportError
-from emcc_emu.net.sip_tcp import (
-    MAX_MALFORMED_MESSAGES,
-    PARTIAL_MESSAGE_TIMEOUT_S,
-    SipConnection,
-    bound_stream_socket,
-    local_ip_towards,
-    open_stream,
-)
+from emcc_emu.errors import TransportError
+from emcc_emu.net.sip_connections import MAX_CONNECTIONS, ConnectionTable
+from emcc_emu.net.sip_tcp import SipConnection, local_ip_towards
 from emcc_emu.net.udp import DatagramSocket
-from emcc_emu.protocol.deadlines import Deadlines
 from emcc_emu.protocol.sip_client_transactions import ClientTransaction
 from emcc_emu.protocol.sip_events import (
     AckMissing,
@@ -40,25 +32,19 @@ from emcc_emu.protocol.sip_events import (
     TransportFailed,
 )
 from emcc_emu.protocol.sip_flow import Address, Flow, StreamName, TransportName
-from emcc_emu.protocol.sip_matching import reconnect_address
 from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction, ServerTransaction
 from emcc_emu.protocol.sip_timers import SipLimits, SipTimers
 from emcc_emu.protocol.sip_transactions import SipCounters, TransactionLayer
 from emcc_emu.trace.recorder import Recorder
-from emcc_emu.wire.sip import CUCM_POLICY, RequestPolicy, SipRequest, SipResponse, parse_message
+from emcc_emu.wire.sip import CUCM_POLICY, RequestPolicy, SipRequest, SipResponse
 
-__all__ = ["MAX_CONNECTIONS", "UDP_RECEIVE_BUFFER_BYTES", "SipEndpoint", "SipHandler"]
-
-MAX_CONNECTIONS: Final = 20_000
-"""Stream connections of one endpoint; a further one is closed as soon as it is accepted."""
+__all__ = ["UDP_RECEIVE_BUFFER_BYTES", "SipEndpoint", "SipHandler"]
 
 UDP_RECEIVE_BUFFER_BYTES: Final = 4 << 20
 """Asked for on listening sockets, so that a burst of registrations is not lost in the kernel."""
 
-_BACKLOG: Final = 4096
 _MAX_KNOWN_FLOWS: Final = 16_384
 """UDP peers whose flow is kept ready; all are forgotten beyond it, at no loss but time."""
-_CLOSE_GRACE_S: Final = 0.25
 _DEFAULT_TIMERS: Final = SipTimers()
 _DEFAULT_LIMITS: Final = SipLimits()
 _ANY_IP: Final = "0.0.0.0"
@@ -122,28 +108,18 @@ class SipEndpoint:
     """
 
     __slots__ = (
-        "_all_lost",
-        "_by_remote",
-        "_connections",
         "_handler",
         "_is_closed",
         "_is_dispatch_scheduled",
         "_is_dispatching",
         "_layer",
         "_listen",
-        "_listening",
         "_local_ip",
         "_loop",
-        "_max_connections",
-        "_next_connection_id",
-        "_opening",
         "_recorder",
-        "_servers",
-        "_stalls",
+        "_streams",
         "_timer",
         "_timer_at",
-        "_tls_client",
-        "_tls_server",
         "_udp",
         "addresses",
     )
@@ -175,25 +151,17 @@ class SipEndpoint:
         self._layer = TransactionLayer(
             rng, timers=timers, limits=limits, policy=policy, make_branch=make_branch, make_tag=make_tag
         )
-        self._tls_server = tls_server
-        self._tls_client = tls_client
-        self._max_connections = max_connections
         self._loop: asyncio.AbstractEventLoop
         self.addresses = {}
-        self._listening: dict[str, Address] = {}
         self._udp: dict[Address, DatagramSocket] = {}
-        self._servers: list[asyncio.Server] = []
-        self._connections: dict[int, SipConnection] = {}
-        self._by_remote: dict[tuple[str, Address], SipConnection] = {}
-        self._opening: dict[int, asyncio.Task[None]] = {}
-        self._stalls: Deadlines[SipConnection] | None = None
-        self._next_connection_id = 1
+        self._streams = ConnectionTable(
+            self, local_ip=self._local_ip, tls_server=tls_server, tls_client=tls_client, max_connections=max_connections
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._is_dispatching = False
         self._is_dispatch_scheduled = False
         self._is_closed = False
-        self._all_lost: asyncio.Event | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -215,9 +183,11 @@ class SipEndpoint:
         self._loop = asyncio.get_running_loop()
         try:
             for transport, address in self._listen:
-                bound = self._open_udp(address) if transport == "udp" else await self._serve(transport, address)
+                if transport == "udp":
+                    bound = self._open_udp(address)
+                else:
+                    bound = await self._streams.serve(transport, address)
                 self.addresses.setdefault(transport, bound)
-                self._listening.setdefault(transport, bound)
         except TransportError:
             await self.close()
             raise
@@ -228,28 +198,10 @@ class SipEndpoint:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for server in self._servers:
-            server.close()
-        opening = list(self._opening.values())
-        for task in opening:
-            task.cancel()
-        await asyncio.gather(*opening, return_exceptions=True)
         for udp in self._udp.values():
             udp.close()
         self._udp.clear()
-        await self._close_connections()
-
-    async def _close_connections(self) -> None:
-        if not self._connections:
-            return
-        self._all_lost = asyncio.Event()
-        for connection in list(self._connections.values()):
-            connection.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._all_lost.wait(), _CLOSE_GRACE_S)
-        for connection in list(self._connections.values()):
-            connection.abort()
-        await self._all_lost.wait()
+        await self._streams.close()
 
     @property
     def counters(self) -> SipCounters:
@@ -263,7 +215,7 @@ class SipEndpoint:
 
     def open_flows(self) -> list[Flow]:
         """The established stream connections."""
-        return [connection.flow for connection in self._connections.values() if connection.is_open]
+        return self._streams.open_flows()
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -275,26 +227,21 @@ class SipEndpoint:
         """
         if transport == "udp":
             return Flow("udp", self._udp_socket(destination).address, destination)
-        connection = self._by_remote.get((transport, destination))
-        return (connection or self._begin_connection(destination, transport)).flow
+        return self._streams.to(destination, transport).flow
 
-    async def connect(self, destination: Address, transport: TransportName = "tcp") -> Flow:
+    async def connect(self, destination: Address, transport: StreamName = "tcp") -> Flow:
         """Like `flow_to`, but waits until a stream connection is established.
 
         Raises:
             TransportError: It was refused, or nobody answered in time; the text is the reason.
         """
-        flow = self.flow_to(destination, transport)
-        connection = self._connections.get(flow.connection_id)
-        if connection is not None and not connection.is_open:
-            if connection.waiter is None:
-                connection.waiter = self._loop.create_future()
-            await asyncio.shield(connection.waiter)
-        return flow
+        connection = self._streams.to(destination, transport)
+        await connection.wait_open()
+        return connection.flow
 
     def sent_by(self, flow: Flow) -> Address:
         """The address of ours that Via and Contact name on this flow: where we listen, else the flow's own."""
-        return self._listening.get(flow.transport, flow.local) if flow.transport != "udp" else flow.local
+        return self.addresses.get(flow.transport, flow.local) if flow.transport != "udp" else flow.local
 
     def send_request(
         self,
@@ -350,7 +297,7 @@ class SipEndpoint:
 
     def close_connection(self, flow: Flow) -> None:
         """Close the connection of a flow once what was written has gone out; nothing happens when it is gone."""
-        connection = self._connections.get(flow.connection_id)
+        connection = self._streams.get(flow)
         if connection is not None:
             connection.close()
 
@@ -415,16 +362,14 @@ class SipEndpoint:
                         recorder.sent("sip", "udp", flow.local, flow.remote, message)
                     udp.send(message, flow.remote)
             else:
-                connection = self._connections.get(flow.connection_id) or self._reconnect(message, flow)
+                connection = self._streams.get(flow) or self._streams.for_orphan(message, flow)
                 if connection is not None:
                     if recorder is not None:
-                        self._record_stream(recorder.sent, connection, message)
+                        recorder.sent(*_stream_record(connection, message))
                     connection.write(message)
 
     def _arm_timer(self) -> None:
-        deadline = self._layer.next_deadline()
-        if self._stalls is not None:
-            deadline = min(deadline, self._stalls.next_deadline())
+        deadline = min(self._layer.next_deadline(), self._streams.next_deadline())
         if deadline >= self._timer_at or self._is_closed:
             return
         if self._timer is not None:
@@ -436,8 +381,7 @@ class SipEndpoint:
         self._timer = None
         self._timer_at = math.inf
         now = self._loop.time()
-        for stalled in self._stalls.take_due(now) if self._stalls is not None else ():
-            stalled.abort()
+        self._streams.abort_stalled(now)
         self._layer.handle_deadline(now)
         self._after_input()
 
@@ -469,122 +413,43 @@ class SipEndpoint:
             self.addresses["udp"] = self._open_udp((self._local_ip or local_ip_towards(destination), 0))
         return next(iter(self._udp.values()))
 
-    # -- streams -------------------------------------------------------------------------------------------------
-
-    async def _serve(self, transport: StreamName, address: Address) -> Address:
-        context = self._tls_server if transport == "tls" else None
-        if transport == "tls" and context is None:
-            raise TransportError(f"listening on TLS {address[0]}:{address[1]} needs a TLS context")
-        try:
-            server = await self._loop.create_server(
-                lambda: self._accepted(transport), address[0], address[1], backlog=_BACKLOG, ssl=context
-            )
-        except OSError as error:
-            raise TransportError(f"cannot listen on {transport.upper()} {address[0]}:{address[1]}: {error}") from error
-        self._servers.append(server)
-        bound: Address = server.sockets[0].getsockname()[:2]
-        return bound
-
-    def _accepted(self, transport: StreamName) -> SipConnection:
-        return SipConnection(self, self._take_connection_id(), transport)
-
-    def _take_connection_id(self) -> int:
-        taken = self._next_connection_id
-        self._next_connection_id += 1
-        return taken
-
-    def _begin_connection(self, destination: Address, transport: StreamName) -> SipConnection:
-        context = self._tls_client if transport == "tls" else None
-        if transport == "tls" and context is None:
-            raise TransportError(f"connecting to TLS {destination[0]}:{destination[1]} needs a TLS context")
-        if self._is_closed:
-            raise TransportError("the SIP endpoint is closed")
-        stream = bound_stream_socket(self._local_ip or local_ip_towards(destination))
-        connection_id = self._take_connection_id()
-        flow = Flow(transport, stream.getsockname()[:2], destination, connection_id)
-        connection = SipConnection(self, connection_id, transport, flow)
-        self._connections[connection_id] = connection
-        self._by_remote[transport, destination] = connection
-        task = self._loop.create_task(open_stream(connection, stream, context))
-        self._opening[connection_id] = task
-        task.add_done_callback(lambda _: self._opening.pop(connection_id, None))
-        return connection
-
-    def _reconnect(self, message: bytes, flow: Flow) -> SipConnection | None:
-        """The connection for a response whose own one is gone (RFC 3261 section 18.2.2); None for a request."""
-        parsed = parse_message(message)
-        if not isinstance(parsed, SipResponse) or self._is_closed:
-            return None
-        with contextlib.suppress(SipInvalid, TransportError):
-            new_flow = self.flow_to(reconnect_address(parsed, flow), flow.transport)
-            return self._connections.get(new_flow.connection_id)
-        return None
-
-    def _record_stream(self, record: Callable[..., None], connection: SipConnection, message: bytes) -> None:
-        flow = connection.flow
-        if not connection.label:
-            connection.label = f"{flow.local[0]}:{flow.local[1]}-{flow.remote[0]}:{flow.remote[1]}#{flow.connection_id}"
-        record("sip", flow.transport, flow.local, flow.remote, message, connection.label)
-
-    def stream_opened(self, connection: SipConnection) -> None:
-        """For `SipConnection`: it is established."""
-        flow = connection.flow
-        if self._is_closed or (not connection.is_outbound and len(self._connections) >= self._max_connections):
-            connection.abort()
-        self._connections[flow.connection_id] = connection
-        if connection.waiter is not None and not connection.waiter.done():
-            connection.waiter.set_result(None)
-        connection.waiter = None
+    # -- streams: what the connection table reports --------------------------------------------------------------------
 
     def stream_message(self, connection: SipConnection, message: bytes) -> None:
-        """For `SipConnection`: it has received a whole message."""
+        """For `ConnectionTable`: a connection has received a whole message."""
         if self._recorder is not None:
-            self._record_stream(self._recorder.received, connection, message)
+            self._recorder.received(*_stream_record(connection, message))
         layer = self._layer
         layer.receive(message, connection.flow, self._loop.time())
         if layer.events or layer.outgoing:
             self._after_input()
 
-    def stream_out_of_sync(self, connection: SipConnection, reason: str) -> None:
-        """For `SipConnection`: what it receives cannot be cut into messages; it closes itself."""
+    def stream_unreadable(self, connection: SipConnection, reason: str) -> None:
+        """For `ConnectionTable`: what a connection receives cannot be cut into messages; it is being closed."""
         self._layer.counters.discarded += 1
 
-    def stream_partial(self, connection: SipConnection, is_partial: bool, is_new: bool) -> None:
-        """For `SipConnection`: a message is (no longer) incomplete; one that stays so too long ends the connection."""
-        if self._stalls is None:
-            self._stalls = Deadlines()
-        if not is_partial:
-            self._stalls.cancel(connection)
-        elif is_new or not connection.is_waiting:
-            self._stalls.set(connection, self._loop.time() + PARTIAL_MESSAGE_TIMEOUT_S)
-            self._arm_timer()
-
-    def stream_lost(self, connection: SipConnection, reason: FailureReason) -> None:
-        """For `SipConnection`: it is gone, or could not be opened."""
-        flow = connection.flow
-        was_known = self._connections.pop(flow.connection_id, None) is not None
-        if self._stalls is not None:
-            self._stalls.cancel(connection)
-        key = (flow.transport, flow.remote)
-        if self._by_remote.get(key) is connection:
-            del self._by_remote[key]
-        if connection.waiter is not None and not connection.waiter.done():
-            connection.waiter.set_exception(TransportError(f"{flow.remote[0]}:{flow.remote[1]}: {reason}"))
-            connection.waiter.exception()  # taken, in case nobody waits any more
-        if self._all_lost is not None and not self._connections:
-            self._all_lost.set()
-        self._layer.connection_lost(flow, self._loop.time(), reason)
-        if was_known and reason == "closed" and not self._is_closed:
-            self._handler.connection_lost(self, flow)
+    def stream_gone(self, connection: SipConnection, reason: FailureReason, was_open: bool) -> None:
+        """For `ConnectionTable`: a connection is lost, or could not be opened."""
+        self._layer.connection_lost(connection.flow, self._loop.time(), reason)
+        if was_open and not self._is_closed:
+            self._handler.connection_lost(self, connection.flow)
         self._after_call()
 
+    def stream_timer_set(self) -> None:
+        """For `ConnectionTable`: its next deadline has changed."""
+        self._arm_timer()
+
     def _count_malformed(self, event: Discarded) -> None:
-        connection = self._connections.get(event.flow.connection_id)
-        if connection is None or not event.is_malformed:
-            return
-        connection.malformed_count += 1
-        if connection.malformed_count >= MAX_MALFORMED_MESSAGES:
-            connection.close()
+        connection = self._streams.get(event.flow)
+        if connection is not None and event.is_malformed:
+            connection.count_malformed()
+
+
+def _stream_record(
+    connection: SipConnection, message: bytes
+) -> tuple[Literal["sip"], TransportName, Address, Address, bytes, str]:
+    flow = connection.flow
+    return ("sip", flow.transport, flow.local, flow.remote, message, connection.label)
 
 
 def _report_failure(callbacks: Any, reason: FailureReason) -> None:

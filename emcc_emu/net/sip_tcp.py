@@ -66,28 +66,30 @@ class SipConnection(Timed, asyncio.Protocol):
 
     __slots__ = (
         "_framer",
+        "_label",
+        "_malformed_count",
+        "_owner",
         "_pending",
         "_transport",
+        "_waiter",
         "flow",
         "is_outbound",
-        "label",
-        "malformed_count",
-        "owner",
-        "waiter",
     )
 
     flow: Flow
-    label: str
-    """Names the connection in traces; empty until somebody records it."""
+    """Both addresses; of an accepted connection they are known once it is set up."""
+
+    is_outbound: bool
+    """Whether we opened it."""
 
     def __init__(self, owner: ConnectionOwner, connection_id: int, kind: StreamName, flow: Flow | None = None) -> None:
         super().__init__()
-        self.owner = owner
+        self._owner = owner
         self.is_outbound = flow is not None
         self.flow = flow or Flow(kind, ("", 0), ("", 0), connection_id)
-        self.label = ""
-        self.malformed_count = 0
-        self.waiter: asyncio.Future[None] | None = None
+        self._label = ""
+        self._malformed_count = 0
+        self._waiter: asyncio.Future[None] | None = None
         self._framer: StreamFramer | None = None
         self._transport: asyncio.Transport | None = None
         self._pending: list[bytes] | None = None
@@ -97,13 +99,35 @@ class SipConnection(Timed, asyncio.Protocol):
         """Whether the connection is established and not being closed."""
         return self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def label(self) -> str:
+        """Names the connection in traces."""
+        if not self._label:
+            local, remote = self.flow.local, self.flow.remote
+            self._label = f"{local[0]}:{local[1]}-{remote[0]}:{remote[1]}#{self.flow.connection_id}"
+        return self._label
+
+    async def wait_open(self) -> None:
+        """Wait until the connection is established.
+
+        Raises:
+            TransportError: It could not be.
+        """
+        if self._transport is None:
+            if self._waiter is None:
+                self._waiter = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._waiter)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         if not self.is_outbound:
             local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
             self.flow = self.flow._replace(local=local[:2], remote=remote[:2])
-        self.owner.stream_opened(self)
+        self._owner.stream_opened(self)
+        if self._waiter is not None:
+            self._waiter.set_result(None)
+            self._waiter = None
         pending, self._pending = self._pending, None
         if pending:
             self.write(b"".join(pending))
@@ -115,25 +139,39 @@ class SipConnection(Timed, asyncio.Protocol):
         try:
             messages = framer.feed(data)
         except SipUnparsable as error:
-            self.owner.stream_out_of_sync(self, str(error))
+            self._owner.stream_out_of_sync(self, str(error))
             self.close()
             return
         for message in messages:
-            self.owner.stream_message(self, message)
+            self._owner.stream_message(self, message)
         if framer.lost is not None:
-            self.owner.stream_out_of_sync(self, framer.lost)
+            self._owner.stream_out_of_sync(self, framer.lost)
             self.close()
             return
         if framer.pings:
             self.write(_PONG * framer.pings)
             framer.pings = 0
         if framer.has_partial_message or self.is_waiting:
-            self.owner.stream_partial(self, framer.has_partial_message, bool(messages))
+            self._owner.stream_partial(self, framer.has_partial_message, bool(messages))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._framer = None
-        self.owner.stream_lost(self, "closed")
+        self._owner.stream_lost(self, "closed")
+
+    def failed(self, reason: FailureReason) -> None:
+        """It could not be opened."""
+        if self._waiter is not None:
+            remote = self.flow.remote
+            self._waiter.set_exception(TransportError(f"cannot connect to {remote[0]}:{remote[1]}: {reason}"))
+            self._waiter.exception()  # taken, in case nobody waits any more
+        self._owner.stream_lost(self, reason)
+
+    def count_malformed(self) -> None:
+        """A message of the peer broke the rules so that it was dropped; the third closes the connection."""
+        self._malformed_count += 1
+        if self._malformed_count >= MAX_MALFORMED_MESSAGES:
+            self.close()
 
     def write(self, message: bytes) -> None:
         """Send a message, or keep it until the connection is made; a peer that does not read is dropped."""
@@ -196,16 +234,16 @@ async def open_stream(connection: SipConnection, stream: socket.socket, tls: ssl
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await loop.sock_connect(stream, remote)
+            if connection.flow.local == remote:  # TCP lets a socket whose port the system chose so meet itself
+                raise ConnectionRefusedError
             if tls is None:
                 await loop.create_connection(lambda: connection, sock=stream)
             else:
                 await loop.create_connection(lambda: connection, sock=stream, ssl=tls, server_hostname=remote[0])
     except OSError as error:
         stream.close()
-        connection.owner.stream_lost(
-            connection, "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
-        )
+        connection.failed("refused" if isinstance(error, ConnectionRefusedError) else "unreachable")
     except BaseException:
         stream.close()
-        connection.owner.stream_lost(connection, "closed")
+        connection.failed("closed")
         raise

@@ -184,20 +184,28 @@ async def test_silence_is_a_timeout():
         assert len(repeated) == 1
 
 
-def _closed_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()
-
-
 async def test_a_refused_connection_fails_the_request_at_once():
-    async with client() as phone:
-        caller = Caller(phone)
-        caller.send(request(), _closed_port())
-        assert (await caller.next())[0] == "refused"
-        assert phone.transaction_count == 0
-        with pytest.raises(TransportError, match="refused"):
-            await phone.connect(_closed_port())
+    with socket.socket() as not_listening:
+        not_listening.bind((HOST, 0))
+        address = not_listening.getsockname()
+        async with client() as phone:
+            caller = Caller(phone)
+            caller.send(request(), address)
+            assert (await caller.next())[0] == "refused"
+            assert phone.transaction_count == 0
+            with pytest.raises(TransportError, match="refused"):
+                await phone.connect(address)
+
+
+async def test_closing_while_a_connection_is_being_opened_leaves_nothing_behind():
+    async with server(Recording()) as node:
+        async with client() as phone:
+            phone.flow_to(node.addresses["tcp"])
+        async with client() as phone:
+            opening = asyncio.create_task(phone.connect(node.addresses["tcp"]))
+            await asyncio.sleep(0)
+        with pytest.raises(TransportError, match="closed"):
+            await opening
 
 
 async def test_a_connection_that_dies_fails_the_requests_that_wait_on_it():
@@ -213,17 +221,25 @@ async def test_a_connection_that_dies_fails_the_requests_that_wait_on_it():
 
 async def test_a_response_whose_connection_is_gone_takes_a_new_one_to_sent_by():
     handler = Recording(status=0)
-    async with server(handler) as node, server(Recording()) as peer:
-        caller = Caller(peer)
-        caller.send(request("INVITE"), node.addresses["tcp"], timers=QUICK)
-        _, _, transaction, invite, flow = await handler.next()
-        node.close_connection(flow)
-        assert (await caller.next())[0] == "closed"
+    arrived = asyncio.get_running_loop().create_future()
+
+    async def read(reader, writer):
+        arrived.set_result(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    listener = await asyncio.start_server(read, HOST, 0)
+    async with listener, server(handler) as node:
+        sent_by = "{}:{}".format(*listener.sockets[0].getsockname())
+        _, writer = await asyncio.open_connection(*node.addresses["tcp"])
+        invite = request("INVITE")
+        invite.headers.prepend("Via", f"SIP/2.0/TCP {sent_by};branch=z9hG4bK1")
+        writer.write(invite.encode())
+        _, _, transaction, received, _ = await handler.next()
+        writer.close()
         assert (await handler.next())[0] == "lost"
-        node.respond(transaction, build_response(invite, 486))
-        while not node.open_flows():
-            await asyncio.sleep(0)
-        assert node.open_flows()[0].remote == peer.addresses["tcp"]
+        node.respond(transaction, build_response(received, 486))
+        async with asyncio.timeout(5):
+            assert (await arrived).startswith(b"SIP/2.0 486 ")
 
 
 async def test_what_cannot_be_bound_is_said():

@@ -5,8 +5,7 @@ import random
 
 import pytest
 
-from emcc_emu.net import sip as net_sip
-from emcc_emu.net import sip_tcp
+from emcc_emu.net import sip_connections, sip_tcp
 from emcc_emu.net.sip import SipEndpoint
 from emcc_emu.wire.sip import build_response
 
@@ -127,14 +126,14 @@ async def test_a_stray_response_is_no_offence(peer, node):
 
 
 async def test_a_message_that_stays_incomplete_ends_the_connection(monkeypatch, peer, node):
-    monkeypatch.setattr(net_sip, "PARTIAL_MESSAGE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sip_connections, "PARTIAL_MESSAGE_TIMEOUT_S", 0.05)
     reader, writer = peer
     writer.write(options(1)[:40])
     assert await closes(reader) == b""
 
 
 async def test_each_incomplete_message_has_its_own_time(monkeypatch, peer, node):
-    monkeypatch.setattr(net_sip, "PARTIAL_MESSAGE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sip_connections, "PARTIAL_MESSAGE_TIMEOUT_S", 0.1)
     reader, writer = peer
     message = options(1)
     writer.write(message[:40])

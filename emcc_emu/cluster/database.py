@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS emccdynamic (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS intents (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, device TEXT NOT NULL, user TEXT NOT NULL,
-    cluster_id TEXT NOT NULL, url TEXT NOT NULL, reason TEXT NOT NULL, created_s REAL NOT NULL
+    cluster_id TEXT NOT NULL, url TEXT NOT NULL, reason TEXT NOT NULL, created_s REAL NOT NULL,
+    session_stamp_s REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS credentials (
     user TEXT PRIMARY KEY, salt BLOB NOT NULL, pin_digest BLOB NOT NULL

@@ -13,6 +13,8 @@ product.
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
 from emcc_emu.cluster.context import ServiceContext
@@ -46,7 +48,7 @@ class Reconciler:
         self._state = context.state
         self._peers = peers
         self._retry_after_s = retry_after_s
-        self._under_way: set[int] = set()
+        self._under_way: dict[int, asyncio.Lock] = {}
 
     @property
     def retry_after_s(self) -> float:
@@ -74,17 +76,17 @@ class Reconciler:
             await self._state.remove_intent(intent)
 
     async def _settle_quietly(self, intent: Intent) -> None:
-        if intent.id in self._under_way or self._state.is_in_transition(intent.device_name):
-            return
-        self._under_way.add(intent.id)
-        try:
-            await self._settle(intent)
-        except PeerSilent as error:
-            log.warning("reconcile_unanswered", kind=intent.kind, device=intent.device_name, reason=str(error))
-        except EmError as error:
-            log.error("reconcile_failed", kind=intent.kind, device=intent.device_name, code=error.code)
-        finally:
-            self._under_way.discard(intent.id)
+        async with self._under_way.setdefault(intent.id, asyncio.Lock()):  # two at once would ask twice
+            if not self._state.is_open(intent) or self._state.is_in_transition(intent.device_name):
+                return
+            try:
+                await self._settle(intent)
+            except PeerSilent as error:
+                log.warning("reconcile_unanswered", kind=intent.kind, device=intent.device_name, reason=str(error))
+            except EmError as error:
+                log.error("reconcile_failed", kind=intent.kind, device=intent.device_name, code=error.code)
+        if not self._state.is_open(intent):
+            self._under_way.pop(intent.id, None)
 
     async def _settle(self, intent: Intent) -> None:
         if self._is_overtaken(intent):
@@ -96,7 +98,7 @@ class Reconciler:
         if not is_settled:
             log.error("reconcile_refused", kind=intent.kind, device=intent.device_name, answer=str(answer)[:200])
             return
-        if intent.kind == "homeLogout" and self._is_still_here(intent):
+        if intent.kind == "homeLogout" and self._state.visiting_session(intent.device_name) is not None:
             await self._state.close_visiting_session(intent.device_name, intent)
         else:
             await self._state.remove_intent(intent)
@@ -109,13 +111,9 @@ class Reconciler:
             case "homeLogin":
                 return visiting is not None
             case "homeLogout":
-                return visiting is not None and visiting.stamp_s > intent.created_s
+                return visiting is not None and visiting.stamp_s != intent.session_stamp_s
             case _:
                 return self._state.home_session(intent.device_name) is not None
-
-    def _is_still_here(self, intent: Intent) -> bool:
-        session = self._state.visiting_session(intent.device_name)
-        return session is not None and session.user_id == intent.user_id
 
     def _question(self, intent: Intent) -> EmccRequest:
         info = self._peers.info()

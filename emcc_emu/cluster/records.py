@@ -114,6 +114,8 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
     reason: str
     """Reason of a logout; empty for a login."""
     created_s: float
+    session_stamp_s: float = 0.0
+    """Stamp of the visiting session that a homeLogout means, so that it never ends a later one."""
 
 
 class CredentialChange(msgspec.Struct, frozen=True, gc=False):

@@ -74,7 +74,7 @@ def delete_emcc_session(device_name: str) -> Statement:
 
 def insert_intent(intent: Intent) -> Statement:
     """Write an intent."""
-    return "INSERT INTO intents VALUES (?,?,?,?,?,?,?,?)", msgspec.structs.astuple(intent)
+    return "INSERT INTO intents VALUES (?,?,?,?,?,?,?,?,?)", msgspec.structs.astuple(intent)
 
 
 def delete_intent(intent_id: int) -> Statement:

@@ -396,13 +396,20 @@ class ClusterState:
     # ------------------------------------------------------------------ intents
 
     def new_intent(
-        self, kind: str, device_name: str, user_id: str, cluster_id: str, *, url: str = "", reason: str = ""
+        self,
+        kind: str,
+        device_name: str,
+        user_id: str,
+        cluster_id: str,
+        *,
+        url: str = "",
+        reason: str = "",
+        session_stamp_s: float = 0.0,
     ) -> Intent:
         """An intent with its own number, not yet written."""
         self._next_intent += 1
-        return Intent(
-            self._next_intent - 1, kind, device_name, user_id, cluster_id, url, reason, float(self.clock.time())
-        )
+        number, now_s = self._next_intent - 1, float(self.clock.time())
+        return Intent(number, kind, device_name, user_id, cluster_id, url, reason, now_s, session_stamp_s)
 
     async def add_intent(self, intent: Intent) -> None:
         """Write an intent before the other cluster is asked.
@@ -426,6 +433,10 @@ class ClusterState:
     def intents(self) -> list[Intent]:
         """Intents of which the outcome is not known at both clusters."""
         return list(self._intents.values())
+
+    def is_open(self, intent: Intent) -> bool:
+        """Whether the outcome of an intent is still unknown somewhere."""
+        return intent.id in self._intents
 
     def _forget_intent(self, intent: Intent | None) -> None:
         if intent is not None:

@@ -224,6 +224,7 @@ class VisitingService:
                 session.home_cluster_id,
                 url=session.home_url,
                 reason=reason,
+                session_stamp_s=session.stamp_s,
             )
             await self._state.add_intent(intent)
             question = HomeLogout(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 import signal
@@ -22,7 +21,7 @@ from emcc_emu.host.addresses import free_block, parse_overrides, require_bindabl
 from emcc_emu.host.certificates import CertificateStore, NodeNames
 from emcc_emu.host.channel import MAX_LINE_BYTES, Answer, Asker
 from emcc_emu.host.job import ClusterJob, node_labels
-from emcc_emu.host.ready import ReadyFile, describe_cluster, describe_example, describe_phones
+from emcc_emu.host.ready import ReadyFile, describe_lab
 from emcc_emu.lab.defaults import with_addresses
 from emcc_emu.lab.model import Lab, Ports
 
@@ -211,16 +210,14 @@ class LabHost:
 
     def describe(self, control: str = "") -> ReadyFile:
         """What the ready file says."""
-        here = {name: self.lab.by_name[name] for name in self.cluster_names}
-        return ReadyFile(
-            clusters={name: describe_cluster(config, self._database(name)) for name, config in here.items()},
+        databases = {name: self._database(name) for name in self.cluster_names}
+        return describe_lab(
+            self.lab,
+            databases,
+            trace=self.trace_directory,
+            state=self.state_directory,
+            ca_file=self.certificates.ca_file,
             control=control,
-            trace=str(self.trace_directory or ""),
-            state=str(self.state_directory),
-            ca_file=str(self.certificates.ca_file),
-            pid=os.getpid(),
-            phones=describe_phones(self.lab),
-            example=describe_example(self.lab),
         )
 
     def _database(self, cluster: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,16 @@ import msgspec
 from emcc_emu.errors import InputError
 from emcc_emu.lab.model import ClusterConfig, Lab
 
-__all__ = ["ReadyCluster", "ReadyExample", "ReadyFile", "ReadyGateway", "ReadyNode", "ReadyPhone", "read_ready_file"]
+__all__ = [
+    "ReadyCluster",
+    "ReadyExample",
+    "ReadyFile",
+    "ReadyGateway",
+    "ReadyNode",
+    "ReadyPhone",
+    "describe_lab",
+    "read_ready_file",
+]
 
 
 class ReadyNode(msgspec.Struct, frozen=True):
@@ -135,3 +145,19 @@ def describe_example(lab: Lab) -> ReadyExample | None:
         return None
     fields = {name: getattr(lab.example, name) for name in ReadyExample.__struct_fields__}
     return ReadyExample(**fields)
+
+
+def describe_lab(
+    lab: Lab, databases: Mapping[str, Path], *, trace: Path | None, state: Path, ca_file: Path, control: str = ""
+) -> ReadyFile:
+    """The ready file of a lab of which the named clusters run here."""
+    return ReadyFile(
+        clusters={name: describe_cluster(lab.by_name[name], database) for name, database in databases.items()},
+        control=control,
+        trace=str(trace or ""),
+        state=str(state),
+        ca_file=str(ca_file),
+        pid=os.getpid(),
+        phones=describe_phones(lab),
+        example=describe_example(lab),
+    )

@@ -133,7 +133,7 @@ class TransactionLayer(TransactionHost):
         self._accepted: dict[tuple[object, ...], InviteServerTransaction] = {}
         self._merged: dict[str, ServerTransaction] = {}
         self._by_connection: dict[int, set[ClientTransaction]] = {}
-        self._replayable: deque[NonInviteServerTransaction] | None = None  # made late: phones never need its 600 bytes
+        self._replayable: deque[ServerTransaction] | None = None  # made late: phones never need its 600 bytes
         self._open_count = 0
         self.counters = SipCounters()
 
@@ -390,13 +390,13 @@ class TransactionLayer(TransactionHost):
             if transaction.state is State.ACCEPTED:
                 transaction.accepted_key = accepted_key(transaction.request)
                 self._accepted[transaction.accepted_key] = transaction
-        elif isinstance(transaction, NonInviteServerTransaction):
-            if self._replayable is None:
-                self._replayable = deque()
-            self._replayable.append(transaction)
-            self._prune_replayable(self._replayable)
+            return
+        if self._replayable is None:
+            self._replayable = deque()
+        self._replayable.append(transaction)
+        self._prune_replayable(self._replayable)
 
-    def _prune_replayable(self, replayable: deque[NonInviteServerTransaction]) -> None:
+    def _prune_replayable(self, replayable: deque[ServerTransaction]) -> None:
         while replayable and replayable[0].state is State.TERMINATED:
             replayable.popleft()
         if len(replayable) > self._limits.max_replayable_transactions:

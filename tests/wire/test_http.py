@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emcc_emu.wire.http import (
+    MAX_HEAD_BYTES,
     MAX_HEADERS,
     HttpInvalid,
     HttpRequest,

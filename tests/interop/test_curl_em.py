@@ -145,9 +145,7 @@ async def test_a_user_of_the_other_cluster_logs_in_by_the_pages(lab: RunningLab,
 )
 async def test_a_refused_login_shows_its_code(curl: Curl, user: str, pin: str, prompt: str) -> None:
     page = await curl.log_in(user, pin)
-    assert (page.findtext("Prompt") if page.tag == "CiscoIPPhoneInput" else page.findtext("Text") or "").endswith(
-        prompt
-    )
+    assert text_of(page, "Prompt" if page.tag == "CiscoIPPhoneInput" else "Text").endswith(prompt)
 
 
 @pytest.mark.parametrize(("query", "code"), [("device=SEP02FFFFFFFFFF", "(11)"), ("EMCC=true", "(207)")])

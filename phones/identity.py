@@ -34,8 +34,8 @@ class PhoneModel:
     @property
     def user_agent(self) -> str:
         """SIP User-Agent: model and firmware release."""
-        release = ".".join(self.load.partition(".")[2].split("-")[:3])
-        return f"Cisco-CP{self.name}/{release}"
+        release = self.load.replace(".", "-", 1).split("-")[1:4]
+        return f"Cisco-CP{self.name.replace(' ', '')}/{'.'.join(release)}"
 
 
 MODELS: tuple[PhoneModel, ...] = (
@@ -43,7 +43,9 @@ MODELS: tuple[PhoneModel, ...] = (
     PhoneModel("7821", 621, "sip78xx.12-1-1-12", "384,106,1,G"),
     PhoneModel("7841", 622, "sip78xx.12-1-1-12", "384,106,1,G"),
     PhoneModel("7861", 623, "sip78xx.12-1-1-12", "384,106,1,G"),
+    PhoneModel("7832", 36247, "sip7832.12-1-1-12", "384,128,1,G"),
     PhoneModel("8811", 36217, "sip88xx.12-1-1-12", "800,480,8,G"),
+    PhoneModel("8832", 36258, "sip8832.12-1-1-12", "396,162,1,G"),
     PhoneModel("8841", 683, "sip88xx.12-1-1-12", "800,480,24,C"),
     PhoneModel("8845", 36224, "sip8845_65.12-1-1-12", "800,480,24,C"),
     PhoneModel("8851", 684, "sip88xx.12-1-1-12", "800,480,24,C"),
@@ -52,6 +54,7 @@ MODELS: tuple[PhoneModel, ...] = (
     PhoneModel("7965", 436, "SIP45.9-4-2-1S", "298,156,16,C"),
     PhoneModel("7975", 437, "SIP75.9-4-2-1S", "298,156,16,C"),
     PhoneModel("7970", 30006, "SIP70.9-4-2-1S", "298,168,12,C"),
+    PhoneModel("7960", 7, "P0S3-8-12-00", "133,65,2,G", supports_emcc=False),
     PhoneModel("3905", 592, "CP3905.9-4-1SR3", "128,32,1,G", supports_emcc=False),
     PhoneModel("IP Communicator", 30016, "CIPC.8-6-6-0", "298,168,12,C", supports_emcc=False),
 )

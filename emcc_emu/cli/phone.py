@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import random
-import shlex
+import signal
+import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
 
-from emcc_emu.errors import EmccEmuError, InputError
+from emcc_emu.cli.phone_orders import ORDERS_HELP, Orders, check_order
+from emcc_emu.cli.typed_lines import TypedLines, in_thread
+from emcc_emu.errors import EmccEmuError, InputError, TransportError
 from emcc_emu.host.ready import ReadyFile, read_ready_file
+from emcc_emu.net.sip_tcp import local_ip_towards
 from emcc_emu.trace.recorder import Recorder
-from phones.calls import CallState
 from phones.downloads import FileServer
 from phones.identity import MODELS, PhoneIdentity, find_model
 from phones.phone import Phone
-from phones.services import displayed_code
 
-__all__ = ["Orders", "command"]
+__all__ = ["command", "file_servers"]
 
-ORDERS_HELP = "login USER [PIN], logout, dial N, answer, hangup, screen, press KEY, select ENTRY, wait registered, quit"
+DEFAULT_MODEL = "7821"
 
 
 @click.command("phone")
@@ -64,14 +67,14 @@ def command(
       emcc-emu phone SEP001122334455 --against ready.json --do "wait registered" --do screen
       emcc-emu phone SEP001122334455 --tftp 192.0.2.10:69 --do "login ayamada" --pin-file pin.txt
     """
-    identity, servers, ca_file = _find(name, against, tftp, model, address)
+    for order in orders:
+        check_order(order)
+    identity, servers, ca_file = _find(name.upper(), against, tftp, model, address)
     context = ssl.create_default_context(cafile=ca_file) if ca_file else None
     recorder = _recorder(trace, against)
     try:
         phone = Phone(identity, servers, rng=random.Random(), recorder=recorder, ssl_context=context)
         asyncio.run(_run(phone, orders, _Pin(pin_file), timeout_s, stay))
-    except KeyboardInterrupt:
-        raise click.Abort from None
     finally:
         if recorder is not None:
             recorder.close()
@@ -89,13 +92,13 @@ def _find(
         raise InputError("say where to boot from: --against READY_FILE, or --tftp HOST[:PORT]")
     if against is None:
         assert tftp is not None  # one of the two is given
-        return PhoneIdentity(name, find_model(model or "7821"), address or "0.0.0.0"), [_file_server(tftp)], ""
+        server = _file_server(tftp)
+        identity = PhoneIdentity(name, find_model(model or DEFAULT_MODEL), address or _own_address(server.address))
+        return identity, [server], ""
     ready = read_ready_file(against)
     phone = next((phone for phone in ready.phones if phone.name == name), None)
     if phone is None:
-        raise InputError(
-            f"the lab has no phone {name}; it has {', '.join(entry.name for entry in ready.phones[:8])} ..."
-        )
+        raise InputError(f"the lab has no phone {name}; {_nearest_phones(name, ready)}")
     servers = file_servers(ready, phone.cluster)
     identity = PhoneIdentity(name, find_model(model or phone.model), address or phone.address or "127.0.0.1")
     return identity, servers, ready.ca_file
@@ -112,9 +115,23 @@ def file_servers(ready: ReadyFile, cluster: str) -> list[FileServer]:
     return [FileServer(node.address, node.tftp, node.tftp_http) for node in ready.clusters[cluster].nodes]
 
 
+def _nearest_phones(name: str, ready: ReadyFile) -> str:
+    names = [entry.name for entry in ready.phones]
+    nearest = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(names[:8])}"
+
+
+def _own_address(server: str) -> str:
+    """The address from which this machine reaches a server."""
+    try:
+        return local_ip_towards((socket.gethostbyname(server), 1))
+    except (OSError, TransportError) as error:
+        raise InputError(f"--tftp {server!r}: {error}") from None
+
+
 def _file_server(text: str) -> FileServer:
     host, _, port = text.partition(":")
-    if not host or (port and not port.isdigit()):
+    if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536)):
         raise InputError(f"--tftp {text!r}: write it as HOST or HOST:PORT, for example 192.0.2.10:69")
     return FileServer(host, int(port or 69))
 
@@ -134,150 +151,64 @@ class _Pin:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
-    def read(self) -> str:
+    async def read(self) -> str:
+        """The PIN.
+
+        Raises:
+            InputError: There is no terminal to ask at, or the file cannot be read.
+        """
         if self._path is not None:
             try:
                 return self._path.read_text().splitlines()[0].strip()
-            except (OSError, IndexError):
+            except (OSError, IndexError, UnicodeDecodeError):
                 raise InputError(f"--pin-file {self._path}: no PIN could be read from it") from None
         if not sys.stdin.isatty():
             raise InputError("login: give the PIN in the order or with --pin-file")
-        pin: str = click.prompt("PIN", hide_input=True)
-        return pin
+        return await in_thread(lambda: str(click.prompt("PIN", hide_input=True, err=True)))
 
 
 async def _run(phone: Phone, orders: tuple[str, ...], pin: _Pin, timeout_s: float, stay: bool) -> None:
+    """Do all orders, then leave or stay; SIGINT and SIGTERM end either, and the phone unregisters in any case."""
+    loop = asyncio.get_running_loop()
+    work = loop.create_task(_work(phone, orders, pin, timeout_s, stay))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, work.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not stay:
+            raise click.Abort from None
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _work(phone: Phone, orders: tuple[str, ...], pin: _Pin, timeout_s: float, stay: bool) -> None:
     async with phone:
         taker = Orders(phone, pin.read, timeout_s)
         async for order in _listed(orders) if orders else _typed():
-            if order.strip() in ("quit", "exit"):
+            if order in ("quit", "exit"):
                 return
-            if order.strip() and not order.lstrip().startswith("#"):
+            try:
                 await taker.obey(order)
+            except EmccEmuError as error:
+                if orders or not sys.stdin.isatty():
+                    raise
+                click.echo(f"error: {error}", err=True)
         if stay:
             await asyncio.Event().wait()
 
 
 async def _listed(orders: tuple[str, ...]) -> AsyncIterator[str]:
     for order in orders:
-        yield order
+        yield order.strip()
 
 
 async def _typed() -> AsyncIterator[str]:
-    """Lines of standard input; the phone lives on while nothing is typed."""
-    loop = asyncio.get_running_loop()
+    """Lines of standard input without comments and empty ones; the phone lives on while nothing is typed."""
     if sys.stdin.isatty():
         click.echo(f"orders: {ORDERS_HELP}", err=True)
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        yield line
-
-
-class Orders:
-    """Obeys the orders of one phone.
-
-    Args:
-        phone: The phone.
-        read_pin: Gives the PIN when an order has none.
-        timeout_s: Longest wait for any one thing.
-    """
-
-    def __init__(self, phone: Phone, read_pin: Callable[[], str], timeout_s: float) -> None:
-        self._phone = phone
-        self._read_pin = read_pin
-        self._timeout_s = timeout_s
-        self._orders: dict[str, Callable[[list[str]], Awaitable[None]]] = {
-            "login": self._login,
-            "logout": self._logout,
-            "dial": self._dial,
-            "answer": self._answer,
-            "hangup": self._hangup,
-            "screen": self._screen,
-            "press": self._press,
-            "select": self._select,
-            "wait": self._wait,
-        }
-
-    async def obey(self, order: str) -> None:
-        """Do one order.
-
-        Raises:
-            InputError: there is no such order, or its words are wrong.
-            EmccEmuError: it could not be done.
-        """
-        verb, *words = shlex.split(order)
-        action = self._orders.get(verb.lower())
-        if action is None:
-            raise InputError(f"no such order: {verb!r}; there are {ORDERS_HELP}")
-        await action(words)
-
-    async def _login(self, words: list[str]) -> None:
-        if not 1 <= len(words) <= 2:
-            raise InputError("write it as: login USER [PIN]")
-        await self._registered()
-        pin = words[1] if len(words) == 2 else self._read_pin()
-        before = self._phone.registrations
-        await self._phone.login(words[0], pin)
-        await self._outcome("login", before)
-
-    async def _logout(self, words: list[str]) -> None:
-        await self._registered()
-        before = self._phone.registrations
-        await self._phone.logout()
-        await self._outcome("logout", before)
-
-    async def _outcome(self, what: str, before: int) -> None:
-        """Say what the page said, and wait until the phone is back."""
-        page = self._phone.browser.page
-        code = displayed_code(page)
-        if code is not None or page is None:
-            raise OrderFailed(f"{what} failed:\n{self._phone.draw()}")
-        await self._phone.wait_registered(after=before, timeout_s=self._timeout_s)
-        node = self._phone.registered_at
-        where = f"{node[0]}:{node[1]}" if node else "nowhere"
-        click.echo(f"{what} ok: {self._phone.identity.name} has {', '.join(self._phone.directory_numbers)} at {where}")
-
-    async def _dial(self, words: list[str]) -> None:
-        if len(words) != 1:
-            raise InputError("write it as: dial NUMBER")
-        await self._registered()
-        call = await self._phone.dial(words[0])
-        await self._phone.wait_until(lambda: call.state in (CallState.CONNECTED, CallState.ENDED), self._timeout_s)
-        if call.state is CallState.ENDED:
-            raise OrderFailed(f"call to {words[0]} failed: {call.end_reason}")
-        click.echo(f"connected: {call.describe()}")
-
-    async def _answer(self, words: list[str]) -> None:
-        await self._phone.wait_until(lambda: self._phone.calls.ringing is not None, self._timeout_s)
-        call = self._phone.calls.ringing
-        assert call is not None  # just waited for
-        self._phone.calls.answer(call)
-        await self._phone.wait_until(lambda: call.state is not CallState.RINGING, self._timeout_s)
-        click.echo(f"answered: {call.describe()}")
-
-    async def _hangup(self, words: list[str]) -> None:
-        await self._phone.calls.hang_up_all()
-
-    async def _screen(self, words: list[str]) -> None:
-        click.echo(self._phone.draw())
-
-    async def _press(self, words: list[str]) -> None:
-        await self._phone.press(" ".join(words))
-        click.echo(self._phone.draw())
-
-    async def _select(self, words: list[str]) -> None:
-        await self._phone.browser.select(" ".join(words))
-        click.echo(self._phone.draw())
-
-    async def _wait(self, words: list[str]) -> None:
-        if words != ["registered"]:
-            raise InputError("write it as: wait registered")
-        await self._registered()
-        node = self._phone.registered_at
-        click.echo(f"registered: {', '.join(self._phone.directory_numbers)} at {node[0] if node else 'nowhere'}")
-
-    async def _registered(self) -> None:
-        await self._phone.wait_registered(timeout_s=self._timeout_s)
-
-
-class OrderFailed(EmccEmuError):
-    """An order was understood and could not be carried out."""
+    lines = TypedLines(sys.stdin.fileno())
+    while (line := await lines.read()) is not None:
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield line.strip()

@@ -520,7 +520,7 @@ async def test_leaves_no_task_behind_wherever_it_is_switched_off(phone: Phone, v
 async def test_waiting_in_vain_says_what_the_phone_is_doing(phone: Phone, visiting: Node) -> None:
     visiting.registers_are_answered = False
     phone.power_on()
-    with pytest.raises(TransportError, match="SEP02AA00000001 is registering after 0.2 s"):
+    with pytest.raises(TransportError, match=r"SEP02AA00000001 is registering after 0\.2 s"):
         await phone.wait_registered(timeout_s=0.2)
 
 

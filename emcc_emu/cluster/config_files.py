@@ -127,10 +127,6 @@ class ConfigFiles:
             entry = self._cache[name] = (stamp_s, build())
         return entry[1]
 
-    def forget(self) -> None:
-        """Build everything anew, after the configuration has changed."""
-        self._cache.clear()
-
     def _list(self) -> bytes:
         phones = [f"{phone.name}{PHONE_SUFFIX}" for phone in self._state.config.phones if not phone.is_third_party]
         visitors = [f"{session.device_name}{PHONE_SUFFIX}" for session in self._state.home_sessions()]

@@ -49,11 +49,6 @@ class Background:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
-    async def idle(self) -> None:
-        """Wait until nothing runs any more."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
     async def close(self) -> None:
         """Cancel what runs."""
         tasks = list(self._tasks)

@@ -30,7 +30,7 @@ class EmCounters:
     logout_requests_attempted: int = 0
     logouts_successful: int = 0
     emcc_messages: int = 0
-    """Messages between clusters, both directions."""
+    """EMCC messages taken in, from other clusters and from our own EMApp."""
     emcc_check_user_requests_handled: int = 0
 
 

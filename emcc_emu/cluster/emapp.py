@@ -26,12 +26,13 @@ from emcc_emu.cluster.em_pages import (
     profile_menu,
     translate,
 )
+from emcc_emu.cluster.em_service_client import EmServiceClient
 from emcc_emu.cluster.pending_logins import PendingLogins
 from emcc_emu.cluster.phone_page import PhonePageWriter, new_session
 from emcc_emu.cluster.remote_update import cluster_info
-from emcc_emu.errors import EmError, XmlInvalid
+from emcc_emu.errors import EmError
 from emcc_emu.lab.model import Node, User
-from emcc_emu.net.http_client import HttpClient, HttpTransportError
+from emcc_emu.net.http_client import HttpClient
 from emcc_emu.rules.codes import display
 from emcc_emu.rules.login_policy import RemoteUserFacts, remote_user_refusal
 from emcc_emu.rules.login_types import is_login_type, understood_login_type
@@ -42,18 +43,13 @@ from emcc_emu.wire.em_documents import (
     CheckUserResult,
     DeviceUserQuery,
     DeviceUserResult,
-    EmDocument,
-    EmResponse,
     Failure,
     LoginRequest,
     LogoutRequest,
 )
-from emcc_emu.wire.em_form import FORM_CONTENT_TYPE, encode_form
-from emcc_emu.wire.em_responses import parse_em_response
-from emcc_emu.wire.em_xml import build_em_document
-from emcc_emu.wire.emcc_documents import EmccLogin, EmccResponse, FoundUser
-from emcc_emu.wire.emcc_responses import build_emcc_response, parse_emcc_response
-from emcc_emu.wire.emcc_xml import build_em_uri, build_emcc_request
+from emcc_emu.wire.emcc_documents import EmccLogin, FoundUser
+from emcc_emu.wire.emcc_responses import build_emcc_response
+from emcc_emu.wire.emcc_xml import build_em_uri
 from emcc_emu.wire.phone_objects import PhoneObject
 from emcc_emu.wire.phone_uri import append_query
 
@@ -75,7 +71,6 @@ CODE_WRONG_PIN = 201
 CODE_BLANK = 202
 CODE_NO_PROFILE = 205
 CODE_NO_DEVICE = 207
-CODE_NO_CONNECTION = 208
 CODE_LOGIN_TYPE = 215
 CODE_SEVERAL_USERS = 216
 
@@ -84,9 +79,6 @@ FORM_AGAIN = frozenset({CODE_WRONG_PIN, CODE_BLANK})
 
 SHOWN_AS_WRONG_PIN = frozenset({39, 44})
 """EMService's configuration errors, which the phone shows as 201."""
-
-SERVICE_TIMEOUT_S = 30.0
-"""How long EMApp waits for EMService, whose own questions to other clusters are bounded. Seconds."""
 
 MAX_OUTCOMES = 10_000
 """Phones whose last result is remembered for the page that follows the clearing of call logs."""
@@ -141,9 +133,8 @@ class EmApp:
         """Whether the application runs; a stopped one answers 503."""
         self._context = context
         self._state = context.state
-        self._client = client
         self._base_url = base_url
-        self._service_urls = service_urls
+        self._service = EmServiceClient(client, service_urls)
         self._pending = PendingLogins(context.clock.now)
         self._outcomes: dict[str, Operation] = {}
         self._app = AppInfo(EMAPP_USER, context.shared_secret, is_encrypted=True)
@@ -228,7 +219,7 @@ class EmApp:
             login_type=phone.login_type or None,
             remote_ip=phone.peer_ip,
         )
-        answer = await self._ask_service(query)
+        answer = await self._service.ask(query)
         if not isinstance(answer, tuple) or not isinstance(answer[0], DeviceUserResult):
             raise EmError(CODE_PARSING)
         if not answer[0].does_exist:
@@ -274,7 +265,7 @@ class EmApp:
             is_via_header_set=phone.has_via,
         )
         try:
-            answer = await self._ask_service(query)
+            answer = await self._service.ask(query)
         except EmError as error:
             if error.code == CODE_USER_UNKNOWN:
                 return None
@@ -293,7 +284,7 @@ class EmApp:
             raise EmError(CODE_NO_PROFILE)
         if phone.profile is None and len(profiles) > 1:
             return self._profile_menu(phone, pin, profiles)
-        await self._ask_service(
+        await self._service.ask(
             LoginRequest(
                 app=self._app,
                 device_name=phone.device_name,
@@ -319,7 +310,7 @@ class EmApp:
         )
         if refusal is not None:
             raise EmError(refusal)
-        answer = await self._ask_emcc(
+        answer = await self._service.ask_emcc(
             EmccLogin(
                 app=self._app,
                 device_name=phone.device_name,
@@ -360,7 +351,7 @@ class EmApp:
         is_emcc = (
             self._state.visiting_session(device_name) is not None or self._state.home_session(device_name) is not None
         )
-        await self._ask_service(
+        await self._service.ask(
             LogoutRequest(
                 app=self._app,
                 device_name=phone.device_name,
@@ -396,49 +387,3 @@ class EmApp:
     def _error_page(self, code: int, operation: Operation, language: Language) -> PhoneObject:
         log.info("em_page_error", cluster=self._context.config.name, code=code, operation=operation)
         return message_page(self._display(code, operation, language), language)
-
-    # ------------------------------------------------------------------ the way to EMService
-
-    async def _ask_service(self, document: EmDocument) -> EmResponse:
-        """Ask EMService in the dialect of the EM API.
-
-        Raises:
-            EmError: 208, no EMService could be reached; what it answered.
-        """
-        try:
-            answer = parse_em_response(await self._post(build_em_document(document)))
-        except XmlInvalid as error:
-            raise EmError(CODE_NO_CONNECTION) from error
-        if isinstance(answer, Failure):
-            raise EmError(answer.code, answer.text)
-        return answer
-
-    async def _ask_emcc(self, request: EmccLogin) -> EmccResponse:
-        try:
-            return parse_emcc_response(await self._post(build_emcc_request(request)))
-        except XmlInvalid as error:
-            raise EmError(CODE_NO_CONNECTION) from error
-
-    async def _post(self, document: bytes) -> bytes:
-        """Post a document to our own EMService, else to another one of the cluster.
-
-        Raises:
-            EmError: 208.
-        """
-        for url in self._service_urls():
-            try:
-                reply = await self._client.request(
-                    "POST",
-                    url,
-                    headers=(("Content-Type", FORM_CONTENT_TYPE),),
-                    body=encode_form(document),
-                    timeout_s=SERVICE_TIMEOUT_S,
-                )
-            except HttpTransportError as error:
-                log.warning("em_service_unreachable", url=url, kind=error.kind)
-                if error.kind not in ("refused", "tls"):
-                    break
-                continue
-            if reply.status == 200:
-                return reply.body
-        raise EmError(CODE_NO_CONNECTION)

@@ -60,8 +60,6 @@ class ClusterPeers:
         self._context = context
         self._clients = clients
         self._request_numbers = itertools.count(1)
-        self.message_count = 0
-        """Messages sent to other clusters."""
 
     def info(self) -> EmccInfo:
         """What every request says about us."""
@@ -91,7 +89,6 @@ class ClusterPeers:
         Raises:
             PeerSilent: No usable answer came in time.
         """
-        self.message_count += 1
         body = encode_form(build_emcc_request(request))
         timeout_s = self._context.config.service_times.remote_answer_timeout_s
         try:

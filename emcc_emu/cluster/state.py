@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
-import hashlib
 import hmac
-import os
-import weakref
 from collections.abc import Callable, Iterator
 
 import msgspec
 
 from emcc_emu.cluster.base_devices import BaseDevices
+from emcc_emu.cluster.credentials import is_pin_of, new_credential
 from emcc_emu.cluster.database import Database, DatabaseFailed, Statement
 from emcc_emu.cluster.devices import EffectiveDevice, LineAppearance, build_device
 from emcc_emu.cluster.directory import Directory
@@ -44,6 +41,8 @@ from emcc_emu.cluster.records_sql import (
     put_remote_cluster,
     put_remote_login,
 )
+from emcc_emu.cluster.reservations import Reservations
+from emcc_emu.cluster.user_places import UserPlaces
 from emcc_emu.errors import EmError
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
@@ -58,7 +57,7 @@ MAX_JOB_RECORDS = 1_000
 CODE_DATABASE_ERROR = 6
 
 
-class ClusterState:
+class ClusterState(Reservations):
     """The whole knowledge of one cluster.
 
     Args:
@@ -69,6 +68,7 @@ class ClusterState:
     """
 
     def __init__(self, config: ClusterConfig, lab: Lab, *, database: Database, clock: Clock) -> None:
+        super().__init__()
         self.config = config
         self.lab = lab
         self.database = database
@@ -89,12 +89,8 @@ class ClusterState:
         self._sessions: dict[str, EmccSession] = {}
         self._intents: dict[int, Intent] = {}
         self._credentials: dict[str, CredentialChange] = {}
-        self._devices_by_user: dict[str, set[str]] = {}
-        self._devices_by_profile: dict[str, set[str]] = {}
+        self._places = UserPlaces()
         self._effective: dict[str, EffectiveDevice] = {}
-        self._in_transition: set[str] = set()
-        self._leaving: set[str] = set()
-        self._user_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._next_intent = 1
         self._next_job = 1
         self._load()
@@ -123,7 +119,7 @@ class ClusterState:
         """Every line of a device, as it is now, that carries the number in the partition ("" is no partition)."""
         names = set(self.directory.phones_with_line(number, partition))
         for profile in self.directory.profiles_with_line(number, partition):
-            names.update(self._devices_by_profile.get(profile, ()))
+            names.update(self._places.devices_with(profile))
             names.update(self.directory.phones_with_logout_profile(profile))
         found = []
         for name in sorted(names):
@@ -200,52 +196,7 @@ class ClusterState:
 
     def devices_of_user(self, user_id: str) -> list[str]:
         """Names of the devices, here or at other clusters, on which our user is logged in, sorted."""
-        return sorted(self._devices_by_user.get(user_id, ()))
-
-    # ------------------------------------------------------------------ reservations
-
-    @contextlib.contextmanager
-    def transition(self, device_name: str, code: int) -> Iterator[None]:
-        """Hold a device while its login or logout is being written.
-
-        Raises:
-            EmError: `code`, when another login or logout of the device is under way.
-        """
-        if device_name in self._in_transition:
-            raise EmError(code)
-        self._in_transition.add(device_name)
-        try:
-            yield
-        finally:
-            self._in_transition.discard(device_name)
-
-    def is_in_transition(self, device_name: str) -> bool:
-        """Whether a login or logout of the device is being written."""
-        return device_name in self._in_transition
-
-    @contextlib.contextmanager
-    def leaving(self, device_name: str) -> Iterator[None]:
-        """Serve a phone its own configuration already while home is asked to end its EMCC session.
-
-        Home resets the phone as soon as it has ended the session, and the phone may ask our TFTP service before our own
-        record has gone.
-        """
-        self._leaving.add(device_name)
-        try:
-            yield
-        finally:
-            self._leaving.discard(device_name)
-
-    def is_leaving(self, device_name: str) -> bool:
-        """Whether home is being asked to end the EMCC session of our phone."""
-        return device_name in self._leaving
-
-    def user_lock(self, user_id: str) -> asyncio.Lock:
-        """Serialises logins of one user, so that the multiple login rule sees them one after the other."""
-        lock = self._user_locks.get(user_id)
-        if lock is None:
-            lock = self._user_locks[user_id] = asyncio.Lock()
-        return lock
+        return self._places.devices_of(user_id)
 
     # ------------------------------------------------------------------ changes: in-cluster logins
 
@@ -294,23 +245,11 @@ class ClusterState:
     def _apply_login(self, row: DeviceLogin) -> None:
         before = self._logins.get(row.device_name)
         if before is not None and before.user_id is not None:
-            self._forget_place(before.user_id, before.profile, row.device_name)
+            self._places.forget(before.user_id, before.profile, row.device_name)
         self._logins[row.device_name] = row
         if row.user_id is not None and not self.base_devices.has(row.device_name):
-            self._note_place(row.user_id, row.profile, row.device_name)
+            self._places.note(row.user_id, row.profile, row.device_name)
         self._changed(row.device_name)
-
-    def _note_place(self, user_id: str, profile: str | None, device_name: str) -> None:
-        self._devices_by_user.setdefault(user_id, set()).add(device_name)
-        if profile is not None:
-            self._devices_by_profile.setdefault(profile, set()).add(device_name)
-
-    def _forget_place(self, user_id: str, profile: str | None, device_name: str) -> None:
-        for places, key in ((self._devices_by_user, user_id), (self._devices_by_profile, profile)):
-            if key is not None and (names := places.get(key)) is not None:
-                names.discard(device_name)
-                if not names:
-                    del places[key]
 
     # ------------------------------------------------------------------ changes: EMCC sessions at home
 
@@ -333,7 +272,7 @@ class ClusterState:
         )
         await self._commit(put_emcc_session(session), put_device_login(base))
         self._sessions[session.device_name] = session
-        self._note_place(session.user_id, session.profile, session.device_name)
+        self._places.note(session.user_id, session.profile, session.device_name)
         self._apply_login(base)
         self._changed(session.device_name)
         return session
@@ -353,7 +292,7 @@ class ClusterState:
         if intent is not None:
             self._intents[intent.id] = intent
         del self._sessions[device_name]
-        self._forget_place(session.user_id, session.profile, device_name)
+        self._places.forget(session.user_id, session.profile, device_name)
         self._apply_login(base)
         self.base_devices.free(session.emcc_device)
         self._changed(device_name)
@@ -448,7 +387,7 @@ class ClusterState:
         """Whether this is the PIN of one of our users, changed ones included."""
         change = self._credentials.get(user_id)
         if change is not None:
-            return hmac.compare_digest(change.pin_digest, _pin_digest(pin, change.salt))
+            return is_pin_of(change, pin)
         user = self.directory.user(user_id)
         return user is not None and hmac.compare_digest(user.pin.encode(), pin.encode())
 
@@ -463,8 +402,7 @@ class ClusterState:
         Raises:
             EmError: 6, the database failed.
         """
-        salt = os.urandom(16)
-        change = CredentialChange(user_id, salt, _pin_digest(pin, salt))
+        change = new_credential(user_id, pin)
         await self._commit(put_credential(change))
         self._credentials[user_id] = change
 
@@ -517,15 +455,11 @@ class ClusterState:
         self._next_job = max((job.id for job in rows.jobs), default=0) + 1
         for login in self.logins():
             if login.user_id is not None:
-                self._note_place(login.user_id, login.profile, login.device_name)
+                self._places.note(login.user_id, login.profile, login.device_name)
         for session in self._sessions.values():
             self.base_devices.take_named(session.emcc_device)
-            self._note_place(session.user_id, session.profile, session.device_name)
+            self._places.note(session.user_id, session.profile, session.device_name)
 
 
 def _deletions(intent: Intent | None) -> list[Statement]:
     return [] if intent is None else [delete_intent(intent.id)]
-
-
-def _pin_digest(pin: str, salt: bytes) -> bytes:
-    return hashlib.sha256(salt + pin.encode()).digest()

@@ -221,3 +221,21 @@ async def test_a_pushed_command_is_authorized_by_password(
 
 async def test_other_paths_are_not_there(sanjose: Any) -> None:
     assert (await sanjose.get("/emapp/emappservlet")).status == 404
+
+
+async def test_a_changed_locale_is_a_restart_and_then_a_reset(start: Any, edit: Any, lab: Any) -> None:
+    profile = msgspec.structs.replace(lab.by_name["sanjose"].device_profiles[0], user_locale="Japanese_Japan")
+    cluster = await start(edit("sanjose", device_profiles=(profile,)), "sanjose")
+    await cluster.page(f"device={PHONE}&userid=bmiller&seq=86420")
+    cluster.em.desk.phone_registered(PHONE)
+    cluster.em.desk.phone_registered(PHONE)
+    assert cluster.control.orders == [(PHONE, "restart"), (PHONE, "reset")]
+
+
+async def test_another_nodes_em_service_serves_when_the_own_one_is_down(start: Any, edit: Any, lab: Any) -> None:
+    first = lab.by_name["sanjose"].nodes[0]
+    spare_address = lab.by_name["sanjose"].gateways[0].address
+    second = msgspec.structs.replace(first, name="sanjose-sub", address=spare_address)
+    cluster = await start(edit("sanjose", nodes=(first, second)), "sanjose")
+    await cluster.em.nodes["sanjose-pub"].https.close()
+    assert (await cluster.page(f"device={PHONE}&userid=bmiller&seq=86420")).text == "Login successful"

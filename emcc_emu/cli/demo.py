@@ -19,6 +19,7 @@ from emcc_emu.errors import EmccEmuError
 from emcc_emu.host.addresses import all_free
 from emcc_emu.host.job import node_labels
 from emcc_emu.host.lab_host import LabHost, RunOptions, prepare_lab
+from emcc_emu.lab.examples import two_clusters_path
 from emcc_emu.lab.load import load_lab
 from emcc_emu.lab.model import Lab
 from emcc_emu.trace.ladder import MIN_WIDTH, LadderStyle, draw_ladder
@@ -27,8 +28,6 @@ from emcc_emu.trace.messages import read_message
 from emcc_emu.trace.reader import open_trace
 
 __all__ = ["command"]
-
-DEFAULT_LAB = Path(__file__).resolve().parents[2] / "fixtures" / "labs" / "two-clusters.yaml"
 
 PIPED_WIDTH = 150
 """Characters of a ladder's line when the output is no terminal."""
@@ -48,14 +47,16 @@ class StepResult:
 
 
 @click.command("demo")
-@click.argument("lab_file", metavar="[LAB]", required=False, type=click.Path(path_type=Path), default=DEFAULT_LAB)
+@click.argument("lab_file", metavar="[LAB]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the outcome of every step to this file."
 )
 @click.option("--trace", type=click.Path(path_type=Path), help="Keep the packets in this directory.")
 @click.option("--options", "with_options", is_flag=True, help="Draw OPTIONS keepalives too.")
 @click.option("--no-ladder", is_flag=True, help="Print the steps only.")
-def command(lab_file: Path, json_file: Path | None, trace: Path | None, with_options: bool, no_ladder: bool) -> int:
+def command(
+    lab_file: Path | None, json_file: Path | None, trace: Path | None, with_options: bool, no_ladder: bool
+) -> int:
     """Run the whole EMCC story on LAB (two clusters by default) and draw it as one ladder.
 
     A user of one cluster logs in on a phone of the other, gets the home lines, calls an extension, the PSTN and an
@@ -66,7 +67,7 @@ def command(lab_file: Path, json_file: Path | None, trace: Path | None, with_opt
       emcc-emu demo
       emcc-emu demo --json outcome.json --trace ./trace
     """
-    lab = load_lab(lab_file)
+    lab = load_lab(lab_file or two_clusters_path())
     is_taken = not all_free({label.address for label in node_labels(lab) if label.role != "phone"})
     kept = trace or Path(tempfile.mkdtemp(prefix="emcc-emu-demo-"))
     options = RunOptions(trace=kept, ephemeral=is_taken)

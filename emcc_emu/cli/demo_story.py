@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from emcc_emu.cli.phone import file_servers
+from emcc_emu.cli.lab_phones import make_phone
 from emcc_emu.errors import EmccEmuError
 from emcc_emu.host.lab_host import LabHost
 from emcc_emu.host.ready import ReadyExample, ReadyFile
@@ -17,7 +17,6 @@ from emcc_emu.net.http_client import HttpClient
 from emcc_emu.trace.meaning import Message
 from emcc_emu.wire import em_xml
 from phones.calls import Call, CallState
-from phones.identity import PhoneIdentity, find_model
 from phones.phone import Phone
 
 __all__ = ["CLIENT_ADDRESS", "STEPS", "Evidence", "Step", "StepFailed", "Story"]
@@ -117,13 +116,16 @@ class Story:
         if visiting is None or home is None or visiting is home:
             raise StepFailed("the lab's example has to name a phone of one cluster and a user of another")
         self.visiting, self.home = visiting, home
-        self.phone = self._make_phone(self.example.visiting_phone)
+        self.phone = make_phone(self.ready, self.example.visiting_phone, self._rng())
         callee = next(
             phone.name
             for phone in home.phones
             if not phone.is_third_party and any(line.directory_number == self.example.extension for line in phone.lines)
         )
-        self.callee = self._make_phone(callee)
+        self.callee = make_phone(self.ready, callee, self._rng())
+
+    def _rng(self) -> random.Random:
+        return random.Random(self.lab.seed)
 
     @property
     def visiting_node(self) -> str:
@@ -176,12 +178,6 @@ class Story:
             await client.close()
         self.answers[cluster.name] = reply.body.decode()
         return self.answers[cluster.name]
-
-    def _make_phone(self, name: str) -> Phone:
-        entry = next(phone for phone in self.ready.phones if phone.name == name)
-        identity = PhoneIdentity(name, find_model(entry.model), entry.address or "127.0.0.1")
-        rng = random.Random(f"{self.lab.seed} {name}")
-        return Phone(identity, file_servers(self.ready, entry.cluster), rng=rng)
 
 
 @dataclass(frozen=True, slots=True)

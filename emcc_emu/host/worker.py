@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 import sys
@@ -27,6 +28,8 @@ from emcc_emu.trace.recorder import Recorder
 
 __all__ = ["HELLO", "load_certificates", "main", "open_recorder"]
 
+GC_THRESHOLDS = (100_000, 50, 1000)
+
 HELLO = 0
 """Number of the answer that a process gives, unasked, once its cluster listens or could not start."""
 
@@ -45,6 +48,7 @@ async def _run() -> None:
     configure_logs(log)
     try:
         async with _started(job) as cluster:
+            _spare_the_collector()
             _write(msgspec.json.encode(Answer(HELLO, result="listening")) + b"\n")
             await _until_told_to_stop(serve(cluster_questions(cluster), reader, _write))
     except EmccEmuError as error:
@@ -52,6 +56,17 @@ async def _run() -> None:
         raise SystemExit(1) from None
     finally:
         log.close()
+
+
+def _spare_the_collector() -> None:
+    """Take what lives as long as the process out of the cyclic collector's sight, and let it look less often.
+
+    A server that answers tens of thousands of small requests a second makes hardly any cycles; the default thresholds
+    cost it a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def _until_told_to_stop(serving: Any) -> None:

@@ -113,12 +113,11 @@ class NodeHandler:
     def _options(self, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
         """The hot path: a ping from a trunk's peer, a gateway or a registered phone gets an empty 200."""
         node = self.node
-        if "tag=" in (request.headers.get("To") or ""):
+        if request.to.tag is not None:
             self._in_dialog(transaction, request, flow)
-        elif self._is_known(flow.remote[0]):
-            node.endpoint.respond(transaction, node.reply(request, 200))
-        else:
-            node.endpoint.respond(transaction, node.reply(request, 503))
+            return
+        status = 200 if self._is_known(flow.remote[0]) else 503
+        node.endpoint.respond(transaction, node.reply(request, status, to_tag=transaction.local_tag))
 
     def _is_known(self, ip: str) -> bool:
         return (

@@ -143,6 +143,10 @@ class SipNode:
         return sip.SipRequest(method, uri, sip.Headers(lines), body)
 
 
+_KEYS_BEFORE_SERVER = ("from", "to", "date", "call-id")
+_NAMES_BEFORE_SERVER = ("From", "To", "Date", "Call-ID")
+
+
 def _response(
     request: sip.SipRequest,
     status: int,
@@ -153,21 +157,27 @@ def _response(
     headers: Iterable[HeaderLine],
     body: bytes,
 ) -> sip.SipResponse:
-    lines = request.headers
-    to = lines.get("To") or ""
-    if tag is not None and "tag=" not in to.lower():
+    """Writes the columns of the headers directly: every OPTIONS of every peer comes through here."""
+    known, _, told = request.headers.columns()
+    to = told[known.index("to")]
+    if tag is not None and "tag=" not in to and request.to.tag is None:
         to = f"{to};tag={tag}"
-    names = ["Via"] * lines.count("Via")
-    values = lines.lines("Via")
-    names += ("From", "To", "Date", "Call-ID")
-    values += (lines.get("From") or "", to, date, lines.get("Call-ID") or "")
+    values = [value for key, value in zip(known, told, strict=True) if key == "via"]
+    via_count = len(values)
+    keys = ["via"] * via_count
+    names = ["Via"] * via_count
+    keys += _KEYS_BEFORE_SERVER
+    names += _NAMES_BEFORE_SERVER
+    values += (told[known.index("from")], to, date, told[known.index("call-id")])
     if server is not None:
+        keys.append("server")
         names.append("Server")
         values.append(server)
+    keys.append("cseq")
     names.append("CSeq")
-    values.append(lines.get("CSeq") or "")
+    values.append(told[known.index("cseq")])
     for name, value in headers:
+        keys.append(sip.header_key(name))
         names.append(name)
         values.append(value)
-    keys = [sip.header_key(name) for name in names]
     return sip.SipResponse(status, phrase, sip.Headers.from_columns(keys, names, values), body)

@@ -207,7 +207,10 @@ class Phone(Agent):
         return build_contact(self.contact_uri, self.device_name[3:], self.device_name, 621)
 
     async def connect(self) -> None:
-        self.flow = await self.endpoint.connect(self.registrar, self.transport)
+        if self.transport == "udp":
+            self.flow = self.endpoint.flow_to(self.registrar, "udp")
+        else:
+            self.flow = await self.endpoint.connect(self.registrar, self.transport)
 
     def register_request(
         self,
@@ -374,6 +377,13 @@ class Site:
         self.config = config
         self.state = state
         self.manager = manager
+        self.records: asyncio.Queue[object] = asyncio.Queue()
+        self._write = state.write_call_record
+        state.write_call_record = self._note_record  # type: ignore[method-assign]
+
+    def _note_record(self, record: object) -> asyncio.Future[None]:
+        self.records.put_nowait(record)
+        return self._write(record)
 
     @property
     def address(self) -> Address:
@@ -383,11 +393,8 @@ class Site:
         return self.config.phones_by_name[device_name].address
 
     async def next_record(self) -> object:
-        """The next call record, once it is committed."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not self.state.call_records:
-                await asyncio.sleep(0)
-        return self.state.call_records.popleft()
+        """The next call record that is written."""
+        return await asyncio.wait_for(self.records.get(), PATIENCE_S)
 
 
 class Sites:

@@ -37,8 +37,8 @@ class _Stream:
     server: Address
     sequences: dict[Address, int]
     last_ns: int
-    names: dict[str, str]
-    """What each recorder calls this connection."""
+    names: dict[tuple[str, Address], str]
+    """What each recorder calls this connection; one that stands at both ends has a name for each."""
 
 
 def plain_addresses(record: Record) -> tuple[Address, Address]:
@@ -68,8 +68,9 @@ class PacketMaker:
             return
         key = (min(source, destination), max(source, destination))
         stream = self._streams.get(key)
-        # Each end names a connection in its own way; a new name from the same recorder is a new connection.
-        if stream and stream.names.get(record.recorder, record.connection) != record.connection:
+        # Each end names a connection in its own way; a new name from the same end is a new connection.
+        name = (record.recorder, record.source)
+        if stream and stream.names.get(name, record.connection) != record.connection:
             del self._streams[key]
             yield from self._close(stream, record.time_ns)
             stream = None
@@ -79,7 +80,7 @@ class PacketMaker:
             stream = _Stream(source, destination, {source: first, destination: first}, record.time_ns, {})
             self._streams[key] = stream
             yield from self._open(stream)
-        stream.names[record.recorder] = record.connection
+        stream.names[name] = record.connection
         self._streams.move_to_end(key)
         yield from self._message(stream, source, destination, record)
         if len(self._streams) > MAX_OPEN_STREAMS:

@@ -73,10 +73,11 @@ def test_a_stream_has_a_handshake_gapless_numbers_and_an_end() -> None:
         expected[source_port] = sequence + length + bool(packet[33] & 3)
 
 
-def test_both_ends_may_name_a_connection_differently() -> None:
+@pytest.mark.parametrize("recorders", [("sanjose", "tokyo"), ("sanjose", "sanjose")])
+def test_both_ends_may_name_a_connection_differently(recorders: tuple[str, str]) -> None:
     maker = PacketMaker()
     one, two = ("127.1.0.10", 40000), ("127.2.0.10", 8443)
-    ends = [(one, two, "a", "sanjose"), (two, one, "b", "tokyo")] * 2
+    ends = [(one, two, "a", recorders[0]), (two, one, "b", recorders[1])] * 2
     packets = [
         packet
         for source, destination, connection, recorder in ends

@@ -22,6 +22,8 @@ SIP_VERSION: Final = "SIP/2.0"
 MAX_EXPIRES_S: Final = 2**32 - 1
 """Greater values of Expires count as this one (RFC 3261 section 20.19)."""
 MAX_FORWARDS: Final = 255
+MAX_CONTENT_LENGTH: Final = 2**32 - 1
+"""Bytes; far over any bound on a message, so that a greater one is a mistake and not merely too large."""
 
 
 def _required(headers: Headers, name: str) -> str:
@@ -75,10 +77,12 @@ def _max_forwards(headers: Headers) -> int | None:
 
 
 def _content_length(headers: Headers) -> int | None:
-    lengths = set(headers.lines("Content-Length"))
-    if len(lengths) > 1:
+    value = headers.get("Content-Length")
+    if value is None:
+        return None
+    if headers.count("Content-Length") > 1 and len(set(headers.lines("Content-Length"))) > 1:
         raise SipInvalid("Conflicting Content-Length")
-    return parse_number(lengths.pop(), "Content-Length", MAX_EXPIRES_S) if lengths else None
+    return parse_number(value, "Content-Length", MAX_CONTENT_LENGTH)
 
 
 class SipMessage:

@@ -1,6 +1,7 @@
 # Sourced by the other scripts: makes .venv with the project and its tools, once per change of pyproject.toml.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+bin="$root/.venv/bin"
 
 find_python() {
     for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
@@ -15,15 +16,15 @@ find_python() {
 
 # make_venv WHAT: installs the project into .venv; WHAT is "" (to run it), or "dev" (tests and tools too).
 make_venv() {
-    local what="${1:-}" stamp=".venv/.installed-${1:-run}"
-    if [ -f "$stamp" ] && [ "$stamp" -nt pyproject.toml ]; then return; fi
-    [ -x .venv/bin/python ] || "$(find_python)" -m venv .venv
+    local what="${1:-}" stamp="$root/.venv/.installed-${1:-run}"
+    if [ -f "$stamp" ] && [ "$stamp" -nt "$root/pyproject.toml" ]; then return; fi
+    [ -x "$bin/python" ] || "$(find_python)" -m venv "$root/.venv"
     echo "Installing into .venv (once) ..." >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
+    "$bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+    "$bin/python" -m pip install --quiet --disable-pip-version-check -e "$root"
     if [ "$what" = dev ]; then
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --group dev -e '.[interop]'
-        touch .venv/.installed-run
+        "$bin/python" -m pip install --quiet --disable-pip-version-check --group "$root/pyproject.toml:dev" -e "$root[interop]"
+        touch "$root/.venv/.installed-run"
     fi
     touch "$stamp"
 }

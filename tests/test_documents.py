@@ -104,10 +104,12 @@ def _with_exec(block: str) -> str:
 
 def wait_until_ready(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
+    said = []
     for line in process.stdout:
         if line.startswith("ready:"):
             return
-    pytest.fail("the lab did not start")
+        said.append(line)
+    pytest.fail(f"the lab did not start: {''.join(said)}")
 
 
 def stop(process: subprocess.Popen[str]) -> None:
@@ -145,7 +147,7 @@ def test_a_lab_is_launched_used_watched_and_looked_back_on(tmp_path: Path, netwo
 def test_phones_off_loopback_find_the_nodes_on_real_addresses(tmp_path: Path, network: list[str]) -> None:
     shell = Shell(tmp_path, network)
     (block,) = [block for block in BLOCKS if NEEDS_ROOT in block]
-    lab = shell.start(f"ip link add eth0 type dummy\nip link set eth0 up\n{block}")
+    lab = shell.start(f"ip link add eth0 type veth peer name eth1\nip link set eth0 up\n{block}")
     try:
         wait_until_ready(lab)
     finally:

@@ -23,7 +23,8 @@ ORDER = (
     ["cluster"],
     ["control"],
     ["host"],
-    ["cli", "pytest_plugin"],
+    ["cli"],
+    ["pytest_plugin"],
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 PHONES_MAY_USE = {"errors", "settings", "wire", "protocol", "trace", "net"}

@@ -11,38 +11,55 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypedDict
+from pathlib import Path
+from typing import NotRequired, TypedDict
 
 SERVER_CORE, LOAD_CORE = 0, 1
 START_TIMEOUT_S = 30.0
 
 
 class Comparison(TypedDict):
-    """One figure of ours beside its peers."""
+    """One figure of ours beside its peers, if it has any."""
 
     figure: float
     unit: str
     peers: dict[str, float]
     ratio: dict[str, float]
     """Ours to theirs, by peer: the median of the rounds' ratios."""
+    notes: NotRequired[list[str]]
+    """Lines that say more about the figure."""
 
 
-def pin(core: int) -> Callable[[], None]:
-    """A `preexec_fn` that puts a child on one core, when the machine has it, and in a group of its own."""
+def pin(core: int | None) -> Callable[[], None]:
+    """A `preexec_fn` that puts a child in a group of its own and on one core, if it is to have one and it exists."""
 
     def in_child() -> None:
         os.setpgid(0, 0)
-        if core < (os.cpu_count() or 1):
+        if core is not None and core < (os.cpu_count() or 1):
             os.sched_setaffinity(0, {core})
 
     return in_child
 
 
 @contextlib.contextmanager
-def child(command: Sequence[str], core: int = SERVER_CORE) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process on one core; it and its own children are ended by their process group afterwards."""
+def child(
+    command: Sequence[str],
+    core: int | None = SERVER_CORE,
+    *,
+    is_piped: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A child process; it and its own children are ended by their process group afterwards.
+
+    Args:
+        command: What to run.
+        core: Where; None leaves that to the system.
+        is_piped: Whether we write to it and read from it.
+        environment: Its environment; None for ours.
+    """
+    stream = subprocess.PIPE if is_piped else subprocess.DEVNULL
     process = subprocess.Popen(
-        command, preexec_fn=pin(core), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, preexec_fn=pin(core), stdin=stream, stdout=stream, stderr=subprocess.DEVNULL, env=environment
     )
     try:
         yield process
@@ -51,8 +68,44 @@ def child(command: Sequence[str], core: int = SERVER_CORE) -> Iterator[subproces
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=3)
+                process.wait(timeout=5)
                 break
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def group_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """Process ids of a child of `child` and of all its own children."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").glob("[0-9]*")
+        if (fields := _stat(int(entry.name))) and int(fields[2]) == process.pid
+    ]
+
+
+def cpu_s(process: int | subprocess.Popen[bytes]) -> float:
+    """CPU seconds that a process, or a child of `child` with all its own children, has used so far.
+
+    A server's answers are counted per second of its own CPU time: what it would do alone on a core, whatever else
+    runs on the machine meanwhile.
+    """
+    members = [process] if isinstance(process, int) else group_of(process)
+    return sum(sum(map(int, _stat(member)[11:15])) for member in members) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(process_id: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; none when the process has ended."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def memory_kb(process_id: int) -> int:
+    """Memory that a process shares with no other, kB."""
+    rows = Path(f"/proc/{process_id}/smaps_rollup").read_text().splitlines()
+    return sum(int(row.split()[1]) for row in rows if row.startswith("Private_"))
 
 
 def free_udp_port(address: str = "127.0.0.1") -> int:

@@ -1,6 +1,7 @@
 """SIP throughput: OPTIONS beside Kamailio, SIPp and a bare socket; REGISTER beside our own OPTIONS.
 
-Run it for itself: `python scripts/benchmarks/sip.py`.  Every server is alone on one core, the load on the other.
+Run it for itself: `python scripts/benchmarks/sip.py`.  Every server is alone on one core, the load on the other; rates
+are per second of the server's own CPU time.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import common
 
 FOLDER = Path(__file__).resolve().parent
 OURS = "emcc-emu"
+TRUNK_PEER = "127.1.0.90"
+"""Where the load comes from: the destination of the lab's trunk, which a cluster answers."""
+
 REGISTERS = ("refresh", "register")
 
 KAMAILIO = """
@@ -51,45 +57,52 @@ Content-Length: 0
 """
 
 
+class Server(NamedTuple):
+    """A server under load."""
+
+    process: subprocess.Popen[bytes]
+    address: tuple[str, int]
+
+
 def run(rounds: int = 3, seconds: float = 1.5) -> dict[str, common.Comparison]:
     """Measure all servers in turn, `rounds` times."""
     rates: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        node, source = stack.enter_context(our_cluster(folder))
-        targets = {OURS: (node, 5060)} | peers(stack, folder)
+        ours = stack.enter_context(our_cluster(folder))
+        servers = {OURS: ours} | peers(stack, folder)
         for _ in range(rounds):
-            for name, target in targets.items():
-                rates.setdefault(name, []).append(measure("options", target, source, seconds))
+            for name, server in servers.items():
+                rates.setdefault(name, []).append(measure("options", server, seconds))
             for kind in REGISTERS:
-                rates.setdefault(kind, []).append(measure(kind, targets[OURS], source, seconds))
-    ours = rates[OURS]
-    result = {"OPTIONS": common.compare("requests/s", ours, {name: rates[name] for name in targets if name != OURS})}
+                rates.setdefault(kind, []).append(measure(kind, ours, seconds))
+    options = rates[OURS]
+    result = {"OPTIONS": common.compare("requests/s", options, {name: rates[name] for name in servers if name != OURS})}
     for kind, label in zip(REGISTERS, ("REGISTER, refresh", "REGISTER, first"), strict=True):
-        result[label] = common.compare("registrations/s", rates[kind], {"our OPTIONS": ours})
+        result[label] = common.compare("registrations/s", rates[kind], {"our OPTIONS": options})
     return result
 
 
 @contextlib.contextmanager
-def our_cluster(folder: Path):  # type: ignore[no-untyped-def]
-    """A running cluster with the recorder off; gives its node's address and the address of its trunk's peer."""
+def our_cluster(folder: Path) -> Iterator[Server]:
+    """A running cluster with the recorder off; its address is the SIP port of its node."""
     ready = folder / "ready.json"
     command = [sys.executable, "-m", "emcc_emu", "up", str(FOLDER / "bench-lab.yaml"), "--ephemeral", "--no-trace"]
     command += ["--plain", "--control", "127.0.0.1:0", "--ready-file", str(ready)]
     with common.child(command) as process:
         common.wait_for(ready.exists, process)
-        node = json.loads(ready.read_text())["clusters"]["bench"]["nodes"][0]["address"]
-        yield node, node.rsplit(".", 1)[0] + ".90"
+        node = json.loads(ready.read_text())["clusters"]["bench"]["nodes"][0]
+        yield Server(process, (node["address"], node["sip"]))
 
 
-def peers(stack: contextlib.ExitStack, folder: Path) -> dict[str, tuple[str, int]]:
+def peers(stack: contextlib.ExitStack, folder: Path) -> dict[str, Server]:
     """The foreign servers that this machine has, and the bare socket."""
-    targets: dict[str, tuple[str, int]] = {}
+    servers: dict[str, Server] = {}
 
     def start(name: str, command: list[str], port: int) -> None:
-        stack.enter_context(common.child(command))
-        common.wait_for(lambda: answers(port))
-        targets[name] = ("127.0.0.1", port)
+        process = stack.enter_context(common.child(command))
+        common.wait_for(lambda: answers(port), process)
+        servers[name] = Server(process, ("127.0.0.1", port))
 
     port = common.free_udp_port()
     start("a bare socket", [sys.executable, str(Path(__file__)), "--bare", str(port)], port)
@@ -103,7 +116,7 @@ def peers(stack: contextlib.ExitStack, folder: Path) -> dict[str, tuple[str, int
         scenario = folder / "uas.xml"
         scenario.write_text(SIPP_UAS)
         start("SIPp", [sipp, "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-nostdin"], port)
-    return targets
+    return servers
 
 
 def answers(port: int) -> bool:
@@ -123,13 +136,15 @@ def answers(port: int) -> bool:
             return False
 
 
-def measure(kind: str, target: tuple[str, int], source: str, seconds: float) -> float:
-    """One round of load; answers per second."""
-    command = [sys.executable, str(FOLDER / "sip_load.py"), kind, target[0], str(target[1]), source, str(seconds)]
+def measure(kind: str, server: Server, seconds: float) -> float:
+    """One round of load; answers per second of the server's CPU time."""
+    ip, port = server.address
+    command = [sys.executable, str(FOLDER / "sip_load.py"), kind, ip, str(port), TRUNK_PEER, str(seconds)]
+    before = common.cpu_s(server.process)
     output = subprocess.run(
         command, preexec_fn=common.pin(common.LOAD_CORE), check=True, capture_output=True, timeout=seconds + 30
     )
-    return float(output.stdout)
+    return int(output.stdout) / (common.cpu_s(server.process) - before)
 
 
 def serve_bare(port: int) -> None:

@@ -342,10 +342,7 @@ class PhoneCalls:
 
     def _media_changed(self, call: Call) -> None:
         remote = call.offer_answer.remote
-        try:
-            call.is_on_hold = remote is not None and media.is_held(remote)
-        except SipInvalid:
-            call.is_on_hold = False
+        call.is_on_hold = remote is not None and media.is_held(remote)
         self._phone.notify()
 
     def _response(self, call: Call, response: sip.SipResponse, flow: Flow) -> None:

@@ -92,26 +92,35 @@ def _description(address: str, version: int, session_id: int, media: list[Media]
 
 
 def audio_address(description: bytes) -> tuple[str, int] | None:
-    """Where its writer wants audio; None when it wants none."""
-    parsed = parse_sdp(description)
-    audio = parsed.audio
-    if audio is None or not audio.port:
+    """Where its writer wants audio; None when it wants none, or when it cannot be read."""
+    found = _audio(description)
+    if found is None:
         return None
+    parsed, audio = found
     address = parsed.address_of(audio)
-    return (address, audio.port) if address is not None else None
+    return (address, audio.port) if address is not None and audio.port else None
 
 
 def agreed_codec(local: bytes, remote: bytes) -> str:
     """Name of the speech codec that both descriptions have, as the far end prefers it; empty for none."""
-    ours, theirs = parse_sdp(local).audio, parse_sdp(remote).audio
+    ours, theirs = _audio(local), _audio(remote)
     if ours is None or theirs is None:
         return ""
-    known = {codec.name.lower() for codec in ours.codecs}
-    shared = (codec for codec in theirs.codecs if not codec.is_telephone_event and codec.name.lower() in known)
+    known = {codec.name.lower() for codec in ours[1].codecs}
+    shared = (codec for codec in theirs[1].codecs if not codec.is_telephone_event and codec.name.lower() in known)
     return next((codec.name for codec in shared), "")
 
 
 def is_held(description: bytes) -> bool:
     """Whether its writer has put us on hold (`sendonly`, `inactive`, or the address 0.0.0.0)."""
-    parsed = parse_sdp(description)
-    return parsed.audio is not None and parsed.is_hold(parsed.audio)
+    found = _audio(description)
+    return found is not None and found[0].is_hold(found[1])
+
+
+def _audio(description: bytes) -> tuple[SessionDescription, Media] | None:
+    """A description and its first audio; None when there is none, or when it cannot be read."""
+    try:
+        parsed = parse_sdp(description)
+    except SipInvalid:
+        return None
+    return (parsed, parsed.audio) if parsed.audio is not None else None

@@ -14,6 +14,7 @@ from aiohttp import web
 from emcc_emu.errors import TftpRefused
 from emcc_emu.net.sip import SipEndpoint
 from emcc_emu.net.tftp_server import TftpServer
+from emcc_emu.protocol.sip_client_transactions import ClientTransaction
 from emcc_emu.protocol.sip_flow import Flow
 from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction, ServerTransaction
 from emcc_emu.wire import sip
@@ -70,6 +71,7 @@ class Node:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self._web, self.address, file_server.http_port if file_server else 0)
         self.http_port = server.sockets[0].getsockname()[1]
+        self._listening = server
         self._stack.push_async_callback(self._web.shutdown, 0.0)
         self._stack.callback(server.close)
         self.endpoint = SipEndpoint(self, rng=random.Random(5), listen=[("tcp", (self.address, sip_port))])
@@ -77,6 +79,12 @@ class Node:
 
     async def close(self) -> None:
         await self._stack.aclose()
+
+    async def stop_serving_files(self) -> None:
+        """Answer neither HTTP nor TFTP any more; SIP goes on."""
+        self._listening.close()
+        await self._web.shutdown(0.0)
+        await self.tftp.close()
 
     @property
     def file_server(self) -> FileServer:
@@ -190,8 +198,10 @@ class Node:
             response.set_body("application/sdp", body)
         self.endpoint.respond(transaction, response)
 
-    def send(self, method: str, headers: list[tuple[str, str]], body: bytes = b"", cseq: int = 101) -> sip.SipRequest:
-        """Send a request to the registered phone; its final response joins `responses`."""
+    def send(
+        self, method: str, headers: list[tuple[str, str]], body: bytes = b"", cseq: int = 101
+    ) -> ClientTransaction:
+        """Send a request to the registered phone; its responses join `responses`."""
         assert self.flow is not None, "no phone is registered"
         lines = [
             ("From", f"<sip:3333@{self.address}>;tag=1357924680"),
@@ -204,11 +214,6 @@ class Node:
         request = sip.SipRequest(
             method, self.contact_uri, [line for line in lines if line[0] not in given] + headers, body
         )
-        self.transact(request)
-        return request
-
-    def transact(self, request: sip.SipRequest) -> Any:
-        assert self.flow is not None, "no phone is registered"
         return self.endpoint.send_request(
             request, self.flow.remote, "tcp", flow=self.flow, on_response=self._responded, on_failure=self._failed
         )
@@ -266,8 +271,15 @@ async def home(visiting: Node) -> AsyncIterator[Node]:
 
 
 @pytest.fixture
-async def phone(visiting: Node) -> AsyncIterator[Phone]:
+def timing() -> PhoneTiming:
+    """A phone that waits for nothing long."""
+    return QUICK
+
+
+@pytest.fixture
+async def phone(visiting: Node, timing: PhoneTiming) -> AsyncIterator[Phone]:
     """The phone, switched off, that boots from `visiting`."""
-    made = Phone(PhoneIdentity(NAME, address=PHONE_ADDRESS), [visiting.file_server], rng=random.Random(7), timing=QUICK)
+    identity = PhoneIdentity(NAME, address=PHONE_ADDRESS)
+    made = Phone(identity, [visiting.file_server], rng=random.Random(7), timing=timing)
     yield made
     await made.power_off()

@@ -17,6 +17,7 @@ from emcc_emu.wire.phone_files import EmccMiniConfig, build_mini_config
 from phones.downloads import FileServer
 from phones.identity import PhoneIdentity
 from phones.phone import Phone, PhoneState
+from phones.timing import PhoneTiming
 
 Node = Any  # tests/phones/conftest.py
 
@@ -36,6 +37,12 @@ def enter_emcc(visiting: Node, home: Node, *others: str) -> None:
 
 async def settled(phone: Phone, registrations: int) -> None:
     await phone.wait_registered(after=registrations - 1, timeout_s=5)
+
+
+def refreshing_often(phone: Phone, visiting: Node, timing: PhoneTiming) -> Phone:
+    """A phone like this one that refreshes after half of the granted interval."""
+    often = dataclasses.replace(timing, refresh_delta_s=0.95)
+    return Phone(phone.identity, [visiting.file_server], rng=random.Random(1), timing=often)
 
 
 async def moved_home(phone: Phone, visiting: Node, home: Node) -> None:
@@ -108,10 +115,11 @@ async def test_registers_all_lines_as_a_cisco_phone_does(phone: Phone, visiting:
     assert phone.directory_numbers == ("2001", "2002")
 
 
-async def test_refreshes_with_the_same_call_id_tag_and_contact_and_no_body(phone: Phone, visiting: Node) -> None:
+async def test_refreshes_with_the_same_call_id_tag_and_contact_and_no_body(
+    phone: Phone, visiting: Node, timing: PhoneTiming
+) -> None:
     visiting.expires_s = 1
-    timing = dataclasses.replace(phone._life._timing, refresh_delta_s=0.95)
-    async with Phone(phone.identity, [visiting.file_server], rng=random.Random(1), timing=timing) as quick:
+    async with refreshing_often(phone, visiting, timing) as quick:
         await settled(quick, 1)
         await visiting.until(lambda: visiting.count("REGISTER 3600") >= 2)
         first, refresh = [request for request in visiting.requests if request.method == "REGISTER"][:2]
@@ -217,9 +225,8 @@ async def test_a_broken_file_is_reported_and_asked_for_again(phone: Phone, visit
     await settled(phone, 1)
 
 
-async def test_asks_the_next_server_when_the_first_is_silent(phone: Phone, visiting: Node) -> None:
+async def test_asks_the_next_server_when_the_first_is_silent(phone: Phone, visiting: Node, timing: PhoneTiming) -> None:
     servers = [FileServer("127.81.0.99", 1, 1), visiting.file_server]
-    timing = phone._life._timing
     async with Phone(phone.identity, servers, rng=random.Random(1), timing=timing) as other:
         await settled(other, 1)
 
@@ -227,7 +234,7 @@ async def test_asks_the_next_server_when_the_first_is_silent(phone: Phone, visit
 async def test_boots_with_the_file_it_has_when_no_server_answers(phone: Phone, visiting: Node) -> None:
     phone.power_on()
     await settled(phone, 1)
-    phone._life._file_servers = (FileServer("127.81.0.99", 1, 1),)
+    await visiting.stop_serving_files()
     visiting.order("restart")
     await settled(phone, 2)
     assert phone.directory_numbers == ("2001",)
@@ -355,10 +362,11 @@ async def test_comes_back_to_its_only_node(phone: Phone, visiting: Node) -> None
     assert visiting.count("REGISTER 3600") == 2
 
 
-async def test_registers_in_full_again_when_the_node_has_forgotten_it(phone: Phone, visiting: Node) -> None:
+async def test_registers_in_full_again_when_the_node_has_forgotten_it(
+    phone: Phone, visiting: Node, timing: PhoneTiming
+) -> None:
     visiting.expires_s = 1
-    timing = dataclasses.replace(phone._life._timing, refresh_delta_s=0.95)
-    async with Phone(phone.identity, [visiting.file_server], rng=random.Random(1), timing=timing) as quick:
+    async with refreshing_often(phone, visiting, timing) as quick:
         await settled(quick, 1)
         visiting.register_call_id = ""
         visiting.expires_s = 120
@@ -366,10 +374,9 @@ async def test_registers_in_full_again_when_the_node_has_forgotten_it(phone: Pho
     assert visiting.requests[-2].body != b""
 
 
-async def test_starts_over_when_a_refresh_is_refused(phone: Phone, visiting: Node) -> None:
+async def test_starts_over_when_a_refresh_is_refused(phone: Phone, visiting: Node, timing: PhoneTiming) -> None:
     visiting.expires_s = 1
-    timing = dataclasses.replace(phone._life._timing, refresh_delta_s=0.95)
-    async with Phone(phone.identity, [visiting.file_server], rng=random.Random(1), timing=timing) as quick:
+    async with refreshing_often(phone, visiting, timing) as quick:
         await settled(quick, 1)
         visiting.answers.append((403, []))
         visiting.expires_s = 120
@@ -394,7 +401,7 @@ async def test_reads_its_file_again_when_no_node_answers(phone: Phone, visiting:
 async def test_a_mini_file_sends_it_to_the_servers_of_home(phone: Phone, visiting: Node, home: Node) -> None:
     await moved_home(phone, visiting, home)
     assert phone.directory_numbers == ("3101",)
-    assert visiting.log[-2:] == ["REGISTER 0", *visiting.log[-1:]] or visiting.count("REGISTER 0") == 1
+    assert visiting.count("REGISTER 0") == 1
     assert home.log[0] == f"HTTP CTL{NAME}.tlv"
     assert [line for line in home.log if line in ("REFER", "REGISTER 3600")] == ["REFER", "REFER", "REGISTER 3600"]
     told = [remotecc.parse_alarm(request.body).get("ITL_TFTP_Server") for request in home.requests[:2]]
@@ -471,10 +478,11 @@ async def test_comes_back_when_home_is_lost_in_mid_session(phone: Phone, visitin
     assert phone.registered_at == (visiting.address, visiting.member.sip_port)
 
 
-async def test_comes_back_when_home_refuses_a_refresh(phone: Phone, visiting: Node, home: Node) -> None:
-    timing = dataclasses.replace(phone._life._timing, refresh_delta_s=0.95)
+async def test_comes_back_when_home_refuses_a_refresh(
+    phone: Phone, visiting: Node, home: Node, timing: PhoneTiming
+) -> None:
     home.expires_s = 1
-    async with Phone(phone.identity, [visiting.file_server], rng=random.Random(1), timing=timing) as quick:
+    async with refreshing_often(phone, visiting, timing) as quick:
         await moved_home(quick, visiting, home)
         home.answers.append((404, []))
         await settled(quick, 3)

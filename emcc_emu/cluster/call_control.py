@@ -17,6 +17,7 @@ from emcc_emu.cluster.call_routes import RouteFinder, partitions_of_line
 from emcc_emu.cluster.calls import Call
 from emcc_emu.cluster.registrar import Registrar
 from emcc_emu.cluster.registration import Registration
+from emcc_emu.cluster.session_timer import MIN_SESSION_S
 from emcc_emu.cluster.sip_node import SipNode
 from emcc_emu.cluster.trunks import Trunk
 from emcc_emu.cluster.wire_timers import WireTimers
@@ -39,9 +40,6 @@ MAX_CALLS = 10_000
 """Calls of one cluster at once; one more is answered 503."""
 
 RETRY_AFTER_S = "5"
-
-MIN_SESSION_S = 90
-"""Least session interval that is taken: the floor of RFC 4028. The product's own Min-SE of 1800 refuses testers."""
 
 UNSUPPORTED_OPTIONS = ("100rel", "precondition")
 """Options that Unified CM knows but does not do unless its SIP profile says so ("SIP Rel1XX Options" is off)."""
@@ -108,6 +106,7 @@ class CallControl:
             raise SipInvalid("too many calls", status=503, headers=(("Retry-After", RETRY_AFTER_S),))
         _check_session_timer(request)
         dialled = sip.parse_uri(request.uri).user or ""
+        sip.parse_uri(request.contacts[0].uri if request.contacts else "")
         leg = CallerLeg(node, caller.kind, caller.device_name, caller.identity, transaction, flow)
         offer = leg.read_body(request)
         self._count += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from emcc_emu.cluster.call_parties import NumberIdentity
 from emcc_emu.errors import SipInvalid
 from emcc_emu.wire import sip
@@ -49,13 +51,11 @@ def device_contact(uri: str, device_name: str) -> str:
 def identity_in(message: sip.SipMessage, fallback: NumberIdentity) -> NumberIdentity:
     """Who sent a message: P-Asserted-Identity, else Remote-Party-ID, else the fallback."""
     for name in ("P-Asserted-Identity", "Remote-Party-ID"):
-        values = message.get_all(name)
-        if not values:
-            continue
-        address = sip.parse_name_addr(values[0])
-        number = sip.parse_uri(address.uri).user
-        if number:
-            return NumberIdentity(number, address.display)
+        with contextlib.suppress(SipInvalid):  # a broken one is worth nothing, but no reason to refuse a call
+            for value in message.get_all(name):
+                address = sip.parse_name_addr(value)
+                if number := sip.parse_uri(address.uri).user:
+                    return NumberIdentity(number, address.display)
     return fallback
 
 

@@ -18,8 +18,9 @@ from emcc_emu.cluster.call_headers import (
 )
 from emcc_emu.cluster.call_location import invite_body
 from emcc_emu.cluster.call_parties import Destination, NumberIdentity, PartyKind
+from emcc_emu.cluster.session_timer import SESSION_EXPIRES_S, SessionTimer
 from emcc_emu.cluster.sip_node import ALLOW, SUPPORTED_LINE, HeaderLine, SipNode
-from emcc_emu.errors import TransportError
+from emcc_emu.errors import SipInvalid, TransportError
 from emcc_emu.protocol.sip_dialog import Dialog
 from emcc_emu.protocol.sip_flow import Address, Flow, TransportName, default_port
 from emcc_emu.wire import sdp, sip
@@ -29,10 +30,7 @@ if TYPE_CHECKING:
     from emcc_emu.protocol.sip_client_transactions import ClientTransaction
     from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction, ServerTransaction
 
-__all__ = ["SESSION_EXPIRES_S", "CalleeLeg", "CallerLeg", "Leg"]
-
-SESSION_EXPIRES_S = 1800
-"""SIP Session Expires Timer and SIP Min-SE Value of Unified CM."""
+__all__ = ["CalleeLeg", "CallerLeg", "Leg"]
 
 INVITE_EXPIRES = "180"
 ALLOW_EVENTS = "presence, kpml"
@@ -69,10 +67,13 @@ class Leg:
         "remote_identity",
         "remote_media",
         "remote_session_id",
+        "session_timer",
     )
 
     call: Call
-    """The call; set by the call itself on the caller's leg."""
+    """The call, which sets it as it adopts the leg."""
+    session_timer: SessionTimer
+    """Set in the same moment."""
 
     def __init__(self, node: SipNode, kind: PartyKind, device_name: str, identity: NumberIdentity) -> None:
         self.node = node
@@ -123,6 +124,7 @@ class Leg:
         lines = [*headers]
         if status < 300 and request.method in ("INVITE", "UPDATE"):
             lines += [("Allow", ALLOW), ("Contact", f"<{self._contact_uri()}>")]
+            lines += self.session_timer.answer_lines(request)
         lines.append(("Session-ID", self._session_id()))
         if body:
             lines.append(("Content-Type", SDP_TYPE))
@@ -210,8 +212,11 @@ class Leg:
         flow = self.flow
         if self.kind == "line" and flow is not None and flow.is_reliable:
             return flow.remote, flow.transport, flow
-        routes = request.routes
-        uri = sip.parse_uri(routes[0].uri if routes else request.uri)
+        try:
+            routes = request.routes
+            uri = sip.parse_uri(routes[0].uri if routes else request.uri)
+        except SipInvalid as error:
+            raise TransportError(f"no way to {self.device_name}: {error.reason}") from error
         transport: TransportName = "tcp" if (uri.transport or self._transport()) == "tcp" else "udp"
         if is_ip_address(uri.host):
             return (uri.host, uri.port or default_port(transport)), transport, None
@@ -278,7 +283,7 @@ class CallerLeg(Leg):
                 lines += self.dialog.response_headers(self.invite)
         if status == 200:
             self.is_answered = True
-            lines += self._session_timer_lines()
+            lines += self.session_timer.answer_lines(self.invite)
             if self.dialog is not None:
                 self.dialog.confirm()
         lines.append(("Session-ID", session_id_line(session_id, self.remote_session_id)))
@@ -303,23 +308,15 @@ class CallerLeg(Leg):
         lines.append(("Contact", f"<{self.node.contact_uri(number, self._transport())}>"))
         return lines
 
-    def _session_timer_lines(self) -> list[HeaderLine]:
-        asked = self.invite.get("Session-Expires")
-        if asked is None or not self.invite.supports("timer"):
-            return []
-        interval = asked.partition(";")[0].strip()
-        return [("Session-Expires", f"{interval};refresher=uac"), ("Require", "timer")]
-
 
 class CalleeLeg(Leg):
     """A leg on which we call somebody; several may ring at once, one at most is answered."""
 
     __slots__ = ("_final_cseq", "_is_acknowledged", "destination", "transaction")
 
-    def __init__(self, call: Call, node: SipNode, destination: Destination) -> None:
+    def __init__(self, node: SipNode, destination: Destination) -> None:
         identity = destination.called or NumberIdentity(destination.called_number)
         super().__init__(node, destination.kind, destination.device_name, identity)
-        self.call = call
         self.destination = destination
         self.transaction: ClientTransaction | None = None
         self._final_cseq = 0
@@ -419,10 +416,15 @@ class CalleeLeg(Leg):
             self.note_target(response)
 
     def confirm(self, response: sip.SipResponse) -> None:
-        """The INVITE was answered 200: the dialog exists."""
+        """The INVITE was answered 200: the dialog exists.
+
+        Raises:
+            SipInvalid: The answer makes no dialog.
+        """
         self.note_target(response)
         if self.transaction is not None:
             self.dialog = Dialog.from_response(self.transaction.request, response)
+            self.session_timer.read_answer(response)
         self._final_cseq = response.cseq.number
 
     @property
@@ -434,6 +436,15 @@ class CalleeLeg(Leg):
         """Send the ACK of the 200, with the answer when the 200 brought an offer."""
         self._is_acknowledged = True
         self.send_ack(self.transaction, self._final_cseq, body or b"")
+
+    def end_fork(self, response: sip.SipResponse) -> None:
+        """A second phone behind a proxy answered the same INVITE: acknowledge its 200 and hang up on it."""
+        if self.transaction is None or self.dialog is None or response.to.tag == self.dialog.remote_tag:
+            return
+        chosen, self.dialog = self.dialog, Dialog.from_response(self.transaction.request, response)
+        self.send_ack(self.transaction, response.cseq.number, b"")
+        self.bye()
+        self.dialog = chosen
 
     def reject_media(self) -> None:
         """Acknowledge a 200 whose offer nobody takes: every stream is answered with port 0."""

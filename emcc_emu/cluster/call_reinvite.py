@@ -66,10 +66,10 @@ class Renegotiation:
         if response.status >= 300:
             self._refuse(response.status)
             return
-        if self.other.dialog is not None:
-            self.other.dialog.refresh_target(response)
-        self.other.note_target(response)
         try:
+            if self.other.dialog is not None:
+                self.other.dialog.refresh_target(response)
+            self.other.note_target(response)
             described = self.other.read_body(response)
         except SipInvalid:
             described = None

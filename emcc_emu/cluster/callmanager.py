@@ -128,7 +128,8 @@ class CallManager:
         self.nodes[node.name] = sip_node
 
     async def close(self) -> None:
-        """Release every socket and timer. May be called again."""
+        """Hang up every call, then release every socket and timer. May be called again."""
+        self.calls.hang_up_all()
         self._timers.close()
         for gateway in self.gateways.values():
             await gateway.close()

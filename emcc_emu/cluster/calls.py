@@ -8,6 +8,7 @@ offer goes on to the caller, and the caller's ACK brings the answer that the cal
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from emcc_emu.cluster.call_leg import CalleeLeg, CallerLeg, Leg
 from emcc_emu.cluster.call_parties import Caller, NumberIdentity, Refusal, Route, Stage
 from emcc_emu.cluster.call_records import CAUSE_NORMAL_CLEARING, CallRecord, cause_of_status
 from emcc_emu.cluster.call_reinvite import Renegotiation
+from emcc_emu.cluster.session_timer import SessionTimer
 from emcc_emu.cluster.sip_node import HeaderLine, SipNode
 from emcc_emu.cluster.wire_timers import WaitingItem
 from emcc_emu.errors import SipInvalid, TransportError
@@ -73,6 +75,7 @@ class Call(WaitingItem):
 
     __slots__ = (
         "_control",
+        "_expires_at",
         "_forward_count",
         "_last_destination",
         "_last_status",
@@ -109,10 +112,12 @@ class Call(WaitingItem):
         self.number = number
         self.caller = caller
         self.caller_leg = leg
-        leg.call = self
+        self._adopt(leg)
         self.identity = leg.node.identity.new_call()
         self.dialled = dialled
         self._offer = offer
+        expires_s = leg.invite.expires
+        self._expires_at = math.inf if expires_s is None else control.timers.now() + expires_s
         self.callee: CalleeLeg | None = None
         self.renegotiation: Renegotiation | None = None
         self.phase = CallPhase.SETUP
@@ -127,6 +132,10 @@ class Call(WaitingItem):
         self._forward_count = 0
         self._last_status = 503
         self._last_destination = ("", "")
+
+    def _adopt(self, leg: Leg) -> None:
+        leg.call = self
+        leg.session_timer = SessionTimer(leg, self._control.timers)
 
     @property
     def node(self) -> SipNode:
@@ -172,7 +181,8 @@ class Call(WaitingItem):
             for destination in stage.destinations:
                 self._last_destination = (destination.device_name, destination.called_number)
                 self.is_emcc = self.caller.is_emcc or destination.is_emcc
-                leg = CalleeLeg(self, self._control.node_for(destination, self.node), destination)
+                leg = CalleeLeg(self._control.node_for(destination, self.node), destination)
+                self._adopt(leg)
                 try:
                     leg.invite(
                         self._offer if destination.is_early_offer else None,
@@ -186,18 +196,26 @@ class Call(WaitingItem):
                 self._ringing.append(leg)
                 self._occupy(leg)
             if self._ringing:
-                self._control.timers.set_after(self, stage.ring_time_s or INVITE_EXPIRES_S)
+                self._control.timers.set(self, self._ring_until(stage))
                 return
         if self.phase is CallPhase.SETUP:
             self.refuse(self._last_status)
 
+    def _ring_until(self, stage: Stage) -> float:
+        """Wire time at which the stage ends, or at which the caller's own Expires does."""
+        return min(self._control.timers.now() + (stage.ring_time_s or INVITE_EXPIRES_S), self._expires_at)
+
     def _heard(self, leg: CalleeLeg, response: sip.SipResponse, _flow: Flow) -> None:
-        if response.status < 200:
-            self._progressed(leg, response)
-        elif response.status < 300:
-            self._answered(leg, response)
-        else:
-            self._refused(leg, response.status)
+        try:
+            if response.status < 200:
+                self._progressed(leg, response)
+            elif response.status < 300:
+                self._answered(leg, response)
+            else:
+                self._refused(leg, response.status)
+        except SipInvalid as error:
+            log.info("call_answer_unusable", call=self.number, device=leg.device_name, why=error.reason)
+            self._refused(leg, 500)
 
     def _unreachable(self, leg: CalleeLeg, reason: str) -> None:
         log.info("call_destination_silent", call=self.number, device=leg.device_name, reason=reason)
@@ -241,8 +259,11 @@ class Call(WaitingItem):
         return True
 
     def deadline_reached(self, now: float) -> None:
-        """Nobody has answered for as long as this stage may ring."""
+        """Nobody has answered for as long as this stage may ring, or as the caller wants to wait."""
         if self.phase is not CallPhase.SETUP:
+            return
+        if now >= self._expires_at:
+            self.refuse(487)
             return
         self._cancel_ringing()
         stage = self._stage
@@ -279,7 +300,8 @@ class Call(WaitingItem):
 
     def _answered(self, leg: CalleeLeg, response: sip.SipResponse) -> None:
         if leg is self.callee:
-            return  # repeated while the caller's ACK is awaited
+            leg.end_fork(response)  # or a repetition, while the caller's ACK is awaited
+            return
         leg.confirm(response)
         if leg not in self._ringing or self.phase is not CallPhase.SETUP:
             self._hang_up_late_answer(leg)
@@ -303,6 +325,7 @@ class Call(WaitingItem):
         """A 200 that crossed our CANCEL: acknowledge and end it (RFC 3261 section 15)."""
         leg.reject_media()
         leg.bye()
+        leg.session_timer.stop()
 
     def _connect(self, leg: CalleeLeg, described: sdp.SessionDescription) -> None:
         limit = self._control.codec_limit(self.is_emcc)
@@ -439,6 +462,7 @@ class Call(WaitingItem):
             self.renegotiation.abandon()
             self.renegotiation = None
         for leg in self.legs:
+            leg.session_timer.stop()
             self._release(leg)
         self._control.finished(self, self._record(status, ended_by))
 

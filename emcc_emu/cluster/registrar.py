@@ -160,7 +160,12 @@ class Registrar:
         if known is not None and self._is_refresh(known, node, request, flow):
             self._refresh(known, transaction, request)
         else:
-            self._register(node, transaction, request, flow)
+            try:
+                self._register(node, transaction, request, flow)
+            except SipInvalid as error:
+                if known is not None and error.status == 404:
+                    self.remove(known, "not configured any more")
+                raise
 
     def _is_refresh(self, known: Registration, node: SipNode, request: sip.SipRequest, flow: Flow) -> bool:
         headers = request.headers

@@ -145,3 +145,8 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes] | N
         if time.monotonic() > end or (process is not None and process.poll() is not None):
             raise RuntimeError("a server of the benchmark did not start")
         time.sleep(0.05)
+
+
+def shown(figure: float) -> str:
+    """A figure with as many digits as it deserves."""
+    return f"{figure:,.0f}" if figure >= 1000 else f"{figure:.1f}"

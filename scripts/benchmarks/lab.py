@@ -58,7 +58,6 @@ class Fleet:
             raise RuntimeError(f"{order}: {outcome}")
         return outcome
 
-
     def end(self) -> None:
         """Switch every phone off and let the process end by itself."""
         self.process.communicate(timeout=common.START_TIMEOUT_S)

@@ -39,9 +39,12 @@ def run(phones: int = 400, rounds: int = 3, is_profiled: bool = False) -> dict[s
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         environment = _sampling(folder) if is_profiled else None
-        with lab.running_lab(
-            "two-cluster-bench-lab.yaml", folder, core=None, is_recorded=True, environment=environment
-        ) as running, lab.fleet_of(running, VISITING, environment) as fleet:
+        with (
+            lab.running_lab(
+                "two-cluster-bench-lab.yaml", folder, core=None, is_recorded=True, environment=environment
+            ) as running,
+            lab.fleet_of(running, VISITING, environment) as fleet,
+        ):
             processes = {
                 "the visiting cluster": running.worker(VISITING),
                 "the home cluster": running.worker(HOME),

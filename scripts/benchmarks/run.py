@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import common
 import em_api
@@ -30,14 +32,24 @@ LIMITS: dict[str, tuple[str, float]] = {
     "memory of a registered phone, cluster side": ("at most", 10.0),
     "memory of a registered phone, fleet side": ("at most", 20.0),
 }
-"""Bounds of figures that have no peer."""
+"""Bounds of the figures themselves."""
 
-PARTS: dict[str, Callable[[], dict[str, common.Comparison]]] = {
-    "sip": sip.run,
-    "tftp": lambda: {f"TFTP, {name}": result for name, result in tftp.run().items()},  # type: ignore[misc]
-    "em": em_api.run,
-    "logins": logins.run,
-    "memory": memory.run,
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A benchmark, and how much of it `--quick` runs."""
+
+    run: Callable[..., dict[str, common.Comparison]]
+    subject: str
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+
+PARTS: dict[str, Part] = {
+    "sip": Part(sip.run, "OPTIONS and REGISTER over UDP", {"rounds": 1, "seconds": 0.3}),
+    "tftp": Part(tftp.run, "an 8 kB file for 50 clients", {"rounds": 1, "seconds": 0.3, "has_peers": False}),
+    "em": Part(em_api.run, "deviceUserQuery over HTTP", {"rounds": 1, "seconds": 0.3}),
+    "logins": Part(logins.run, "whole logins between two clusters", {"rounds": 1, "phones": 40}),
+    "memory": Part(memory.run, "what a registered phone takes", {"phones": 200}),
 }
 
 
@@ -49,34 +61,59 @@ def verdict(name: str, result: common.Comparison) -> tuple[bool, list[str]]:
         reached = least is None or ratio >= least
         is_ok = is_ok and reached
         wanted = f"  (at least {least:g} x: {'ok' if reached else 'NOT REACHED'})" if least is not None else ""
-        lines.append(f"    {ratio:6.2f} x {peer} ({result['peers'][peer]:,.0f}){wanted}")
+        lines.append(f"    {ratio:6.2f} x {peer} ({common.shown(result['peers'][peer])}){wanted}")
     if bound := LIMITS.get(name):
         word, limit = bound
         reached = result["figure"] >= limit if word == "at least" else result["figure"] <= limit
         is_ok = is_ok and reached
         lines.append(f"    {word} {limit:g}: {'ok' if reached else 'NOT REACHED'}")
-    return is_ok, lines
+    return is_ok, lines + [f"    {note}" for note in result.get("notes", [])]
+
+
+def read_arguments() -> argparse.Namespace:
+    """What to measure, how thoroughly, and where to write it."""
+    parts = "\n".join(f"  {name:8}{part.subject}" for name, part in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measure each figure beside its peer and print ratios; exit 1 when one is not what it has to be.",
+        epilog=f"parts:\n{parts}\n\nexample:\n  scripts/bench sip memory --json figures.json",
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="which benchmarks; all when none is named")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one short round of each, in seconds instead of minutes: shows that everything runs, not how fast; "
+        "exit 0 whatever the figures",
+    )
+    parser.add_argument("--profile", action="store_true", help="logins: say which modules use the CPU")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.parts if name not in PARTS]
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(PARTS)}")
+    return arguments
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure each figure beside its peer and print ratios.")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which benchmarks; all when none is named")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    arguments = parser.parse_args()
+    arguments = read_arguments()
     print(f"machine: {common.describe_machine()}")
     results: dict[str, common.Comparison] = {}
     is_ok = True
-    for part in arguments.parts or PARTS:
-        print(f"measuring {part} ...", file=sys.stderr)
-        for name, result in PARTS[part]().items():
-            results[name] = result
-            reached, lines = verdict(name, result)
+    for name in arguments.parts or PARTS:
+        print(f"measuring {name} ...", file=sys.stderr)
+        options = dict(PARTS[name].quick) if arguments.quick else {}
+        if name == "logins":
+            options["is_profiled"] = arguments.profile
+        for label, result in PARTS[name].run(**options).items():
+            results[label] = result
+            reached, lines = verdict(label, result)
             is_ok = is_ok and reached
-            print(f"{name}: {result['figure']:,.1f} {result['unit']}", *lines, sep="\n", flush=True)
+            print(f"{label}: {common.shown(result['figure'])} {result['unit']}", *lines, sep="\n", flush=True)
     if arguments.json:
-        machine = common.describe_machine()
-        arguments.json.write_text(json.dumps({"ok": is_ok, "machine": machine, "results": results}, indent=2) + "\n")
-    return 0 if is_ok else 1
+        report = {"ok": is_ok, "quick": arguments.quick, "machine": common.describe_machine(), "results": results}
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    return 0 if is_ok or arguments.quick else 1
 
 
 if __name__ == "__main__":

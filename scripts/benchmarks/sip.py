@@ -13,11 +13,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import common
+import lab
 
 FOLDER = Path(__file__).resolve().parent
 OURS = "emcc-emu"
@@ -69,7 +69,7 @@ def run(rounds: int = 3, seconds: float = 1.5) -> dict[str, common.Comparison]:
     rates: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ours = stack.enter_context(our_cluster(folder))
+        ours = our_server(stack.enter_context(lab.running_lab("bench-lab.yaml", folder, core=common.SERVER_CORE)))
         servers = {OURS: ours} | peers(stack, folder)
         for _ in range(rounds):
             for name, server in servers.items():
@@ -83,16 +83,10 @@ def run(rounds: int = 3, seconds: float = 1.5) -> dict[str, common.Comparison]:
     return result
 
 
-@contextlib.contextmanager
-def our_cluster(folder: Path) -> Iterator[Server]:
-    """A running cluster with the recorder off; its address is the SIP port of its node."""
-    ready = folder / "ready.json"
-    command = [sys.executable, "-m", "emcc_emu", "up", str(FOLDER / "bench-lab.yaml"), "--ephemeral", "--no-trace"]
-    command += ["--plain", "--control", "127.0.0.1:0", "--ready-file", str(ready)]
-    with common.child(command) as process:
-        common.wait_for(ready.exists, process)
-        node = json.loads(ready.read_text())["clusters"]["bench"]["nodes"][0]
-        yield Server(process, (node["address"], node["sip"]))
+def our_server(running: lab.Lab) -> Server:
+    """The SIP port of a running cluster."""
+    node = running.node("bench")
+    return Server(running.process, (node["address"], node["sip"]))
 
 
 def peers(stack: contextlib.ExitStack, folder: Path) -> dict[str, Server]:

@@ -1,7 +1,8 @@
 """TFTP throughput beside atftpd and tftpd-hpa: an 8 kB file, 50 clients at a time, the server alone on one core.
 
-Run it for itself: ``python scripts/benchmarks/tftp.py``. The two foreign servers are Debian packages that exclude each
-other, so they are downloaded and unpacked into a temporary directory, never installed.
+Run it for itself: `python scripts/benchmarks/tftp.py`.  The two foreign servers are Debian packages that exclude each
+other, so they are downloaded and unpacked into a temporary directory, never installed.  Rates are per second of the
+server's own CPU time.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ import json
 import os
 import select
 import shutil
-import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import common
 
 from emcc_emu.net.tftp_server import TftpServer
 
 FILENAME = "SEP001122334455.cnf.xml"
 SIZE_BYTES = 8192
 CLIENTS = 50
-SERVER_CORE, LOAD_CORE = 0, 1
 SETTINGS = {
     "blksize 512": {},
     "blksize 1428": {"blksize": 1428},
@@ -37,79 +38,64 @@ OURS = "emcc-emu"
 PACKAGES = ("atftpd", "tftpd-hpa", "libwrap0")
 
 
-def run(rounds: int = 5, seconds: float = 0.6) -> dict[str, dict[str, object]]:
-    """Measure all servers in turn, ``rounds`` times.
+class Server(NamedTuple):
+    """A server under load."""
 
-    Returns:
-        For each setting ``figure`` (our files a second, median of the rounds), ``peers`` (theirs, by name) and
-        ``ratio`` (ours to theirs, by name); a peer that cannot be had is missing from both.
+    process: subprocess.Popen[bytes]
+    port: int
+
+
+def run(rounds: int = 5, seconds: float = 0.6, has_peers: bool = True) -> dict[str, common.Comparison]:
+    """Measure all servers in turn, `rounds` times.
+
+    Args:
+        rounds: How often.
+        seconds: How long each time.
+        has_peers: Whether to download the foreign servers; one that cannot be had is missing from the comparison.
     """
     rates: dict[str, dict[str, list[float]]] = {setting: {} for setting in SETTINGS}
     with contextlib.ExitStack() as stack:
-        servers = _start_servers(stack)
+        servers = _start_servers(stack, has_peers)
         for _ in range(rounds):
             for setting, options in SETTINGS.items():
-                for name, port in servers.items():
-                    rates[setting].setdefault(name, []).append(_measure(port, options, seconds))
-    return {setting: _compare(by_server) for setting, by_server in rates.items()}
-
-
-def _compare(rates: dict[str, list[float]]) -> dict[str, object]:
-    figures = {name: statistics.median(values) for name, values in rates.items()}
-    figure = figures.pop(OURS)
-    # Rounds are interleaved, so the ratio is taken inside each round, where the machine's drift cancels out.
-    ratios = {
-        name: statistics.median(ours / theirs for ours, theirs in zip(rates[OURS], rates[name], strict=True))
-        for name in figures
-    }
+                for name, server in servers.items():
+                    rates[setting].setdefault(name, []).append(_measure(server, options, seconds))
     return {
-        "figure": round(figure),
-        "unit": "files/s",
-        "peers": {name: round(rate) for name, rate in figures.items()},
-        "ratio": {name: round(ratio, 2) for name, ratio in ratios.items()},
+        f"TFTP, {setting}": common.compare("files/s", by_server.pop(OURS), by_server)
+        for setting, by_server in rates.items()
     }
 
 
-def _measure(port: int, options: dict[str, int], seconds: float) -> float:
-    command = [
-        sys.executable,
-        __file__,
-        "--load",
-        str(port),
-        "--seconds",
-        str(seconds),
-        "--options",
-        json.dumps(options),
-    ]
-    finished = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=_pin(LOAD_CORE))
-    return float(finished.stdout)
+def _measure(server: Server, options: dict[str, int], seconds: float) -> float:
+    command = [sys.executable, __file__, "--load", str(server.port), "--seconds", str(seconds)]
+    command += ["--options", json.dumps(options)]
+    before = common.cpu_s(server.process)
+    finished = subprocess.run(
+        command, check=True, capture_output=True, text=True, preexec_fn=common.pin(common.LOAD_CORE)
+    )
+    return int(finished.stdout) / (common.cpu_s(server.process) - before)
 
 
 # --- servers ---------------------------------------------------------------------------------------------------------
 
 
-def _start_servers(stack: contextlib.ExitStack) -> dict[str, int]:
+def _start_servers(stack: contextlib.ExitStack, has_peers: bool) -> dict[str, Server]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="emcc-emu-tftp-")))
     served = folder / "served"
     served.mkdir()
     (served / FILENAME).write_bytes(_content())
     folder.chmod(0o755)
-    commands = {OURS: [sys.executable, __file__, "--serve", "PORT"]} | _foreign_commands(folder, served)
+    commands = {OURS: [sys.executable, __file__, "--serve", "PORT"]}
+    commands |= _foreign_commands(folder, served) if has_peers else {}
+    environment = os.environ | {"LD_LIBRARY_PATH": str(folder / "usr/lib/x86_64-linux-gnu")}
     servers = {}
     for name, command in commands.items():
-        port = _free_port()
-        environment = os.environ | {"LD_LIBRARY_PATH": str(folder / "usr/lib/x86_64-linux-gnu")}
-        process = subprocess.Popen(
-            [part.replace("PORT", str(port)) for part in command],
-            env=environment,
-            preexec_fn=_pin(SERVER_CORE),
-            start_new_session=True,
-            stderr=subprocess.DEVNULL,
+        port = common.free_udp_port()
+        process = stack.enter_context(
+            common.child([part.replace("PORT", str(port)) for part in command], environment=environment)
         )
-        stack.callback(process.wait)
-        stack.callback(os.killpg, process.pid, signal.SIGKILL)  # tftpd-hpa leaves a child per unfinished transfer
         if _answers(port):
-            servers[name] = port
+            servers[name] = Server(process, port)
         elif name == OURS:
             raise RuntimeError("our own server did not start")
     return servers
@@ -150,19 +136,6 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _pin(core: int):  # type: ignore[no-untyped-def]
-    def pin() -> None:
-        os.sched_setaffinity(0, {core})
-
-    return pin
-
-
 async def serve(port: int) -> None:
     """Serve the file until killed."""
     files = {FILENAME: _content()}
@@ -177,8 +150,8 @@ def _content() -> bytes:
 # --- load ------------------------------------------------------------------------------------------------------------
 
 
-def load(port: int, options: dict[str, int], seconds: float) -> float:
-    """Fetch the file over and over with all clients; return whole files per second."""
+def load(port: int, options: dict[str, int], seconds: float) -> int:
+    """Fetch the file over and over with all clients; return the number of whole files."""
     clients = {client.fileno(): client for client in _clients(port, options)}
     poll = select.epoll()
     for number, client in clients.items():
@@ -194,7 +167,7 @@ def load(port: int, options: dict[str, int], seconds: float) -> float:
             next_check = now + 0.5
             for client in clients.values():
                 client.restart_if_stuck()
-    return sum(client.files for client in clients.values()) / (time.perf_counter() - begin)
+    return sum(client.files for client in clients.values())
 
 
 def _clients(port: int, options: dict[str, int]) -> Iterator[_Client]:
@@ -254,7 +227,7 @@ def _pairs(options: dict[str, int]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="TFTP throughput beside atftpd and tftpd-hpa.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.6)
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """A sampling profiler for every Python process that starts with this folder on its PYTHONPATH.
 
-`EMCC_EMU_SAMPLES` names a folder.  Each process counts, per millisecond of its CPU time, which module runs, and writes
+`EMCC_EMU_SAMPLES` names a folder.  Each process counts, every 2 ms of its CPU time, which module runs, and writes
 the counts into the file PID.json there when it ends.
 """
 
@@ -11,7 +11,6 @@ import collections
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 from types import FrameType
 
@@ -21,17 +20,17 @@ _counts: collections.Counter[str] = collections.Counter()
 
 
 def _sample(_: int, frame: FrameType | None) -> None:
-    """Count for the innermost module that is ours, and for what it is waiting on below."""
-    below = ""
+    """Count for the innermost module that is ours, with the package that works for it, if another one does."""
+    worker = ""
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        package = name.partition(".")[0]
+        module = frame.f_globals.get("__name__", "")
+        package = module.partition(".")[0]
         if package in ("emcc_emu", "phones"):
-            _counts[f"{name} in {below}" if below else name] += 1
+            _counts[f"{module} in {worker}" if worker else module] += 1
             return
-        below = package
+        worker = worker or package
         frame = frame.f_back
-    _counts[below] += 1
+    _counts[worker] += 1
 
 
 def _write(folder: str) -> None:

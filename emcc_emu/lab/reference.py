@@ -17,6 +17,7 @@ from emcc_emu.settings.plans import (
     NumberPlan,
     OptionalPlan,
     Plan,
+    RatePlan,
     RecordPlan,
     Setting,
     TextPlan,
@@ -90,6 +91,8 @@ def _form(plan: Plan) -> str:
         case DurationPlan(minimum_s=minimum_s, maximum_s=maximum_s):
             is_bounded = maximum_s is not None
             return f"{duration_text(minimum_s)} to {duration_text(maximum_s or 0)}" if is_bounded else "duration"
+        case RatePlan():
+            return "rate"
         case ChoicePlan(choices=choices):
             return ", ".join(f"`{choice}`" if choice != "" else "empty" for choice in choices)
         case ListPlan(item=item):

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-__all__ = ["Address", "Duration", "Flag", "Settings"]
+__all__ = ["Address", "Duration", "Flag", "Rate", "Settings"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +25,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 Duration = Annotated[float, msgspec.Meta(ge=0, extra={"text": "duration"})]
 """Seconds. Written as `H:MM`, or as a number with its unit: `500 ms`, `15 s`, `30 min`, `8 h`, `1 d`."""
+
+Rate = Annotated[float, msgspec.Meta(ge=0, extra={"text": "rate"})]
+"""How often, per second. Written as a number per `s`, `min`, `h` or `d`: `20/s`, `75/min`."""
 
 Address = Annotated[str, msgspec.Meta(extra={"text": "address"})]
 """An IPv4 address as text, for example `127.1.0.10`; empty where the field allows none."""

@@ -16,6 +16,7 @@ from emcc_emu.settings.plans import (
     NumberPlan,
     OptionalPlan,
     Plan,
+    RatePlan,
     RecordPlan,
     TextPlan,
     settings_of,
@@ -26,6 +27,7 @@ __all__ = ["json_schema"]
 Schema = dict[str, Any]
 
 DURATION_PATTERN = r"^(\d{1,4}:[0-5]\d|0|\d+(\.\d+)?\s*(ms|s|min|h|d))$"
+RATE_PATTERN = r"^\d+(\.\d+)?\s*/\s*(ms|s|min|h|d)$"
 
 _DURATION: Schema = {"type": ["string", "integer"], "pattern": DURATION_PATTERN}
 _TEXT_TYPES = ["string", "number", "boolean"]
@@ -101,6 +103,8 @@ class _Writer:
                 return {"type": "string", "pattern": r"^\d+\.\d+\.\d+\.(\d+|\{\d+\})$"}
             case DurationPlan():
                 return _DURATION
+            case RatePlan():
+                return {"type": "string", "pattern": RATE_PATTERN}
             case FlagPlan():
                 return {"enum": [True, False, "yes", "no", "on", "off"]}
             case NumberPlan():

@@ -22,6 +22,7 @@ __all__ = [
     "NumberPlan",
     "OptionalPlan",
     "Plan",
+    "RatePlan",
     "RecordPlan",
     "Setting",
     "TextPlan",
@@ -52,6 +53,14 @@ class DurationPlan:
 
     minimum_s: float = 0.0
     maximum_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RatePlan:
+    """How often something happens, per second."""
+
+    minimum_per_s: float = 0.0
+    maximum_per_s: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,6 +116,7 @@ Plan = (
     TextPlan
     | NumberPlan
     | DurationPlan
+    | RatePlan
     | FlagPlan
     | AddressPlan
     | ChoicePlan
@@ -122,7 +132,7 @@ class Setting:
     """One field of a `Settings` class."""
 
     field: str
-    """Name of the attribute; a duration's ends in `_s`."""
+    """Name of the attribute; a duration's ends in `_s`, a rate's in `_per_s`."""
 
     key: str
     """Name in a file; without the unit, since a duration is written with one."""
@@ -151,9 +161,19 @@ def settings_of(settings_class: type[Settings]) -> tuple[Setting, ...]:
     for field in msgspec.structs.fields(settings_class):
         plan = _plan(hints[field.name])
         inner = plan.plan if isinstance(plan, OptionalPlan) else plan
-        key = field.encode_name.removesuffix("_s") if isinstance(inner, DurationPlan) else field.encode_name
-        settings.append(Setting(field.name, key, plan, field.default))
+        settings.append(Setting(field.name, _key(field.encode_name, inner), plan, field.default))
     return tuple(settings)
+
+
+def _key(name: str, plan: Plan) -> str:
+    """The name in a file: without the unit, where the value is written with one."""
+    match plan:
+        case DurationPlan():
+            return name.removesuffix("_s")
+        case RatePlan():
+            return name.removesuffix("_per_s")
+        case _:
+            return name
 
 
 def _plan(hint: Any) -> Plan:
@@ -175,6 +195,8 @@ def _limited_plan(hint: Any, limits: msgspec.Meta) -> Plan:
         return TextPlan(limits.min_length or 0, limits.max_length or 1024, limits.pattern or "")
     if hint is float and kind == "duration":
         return DurationPlan(float(limits.ge or 0), None if limits.le is None else float(limits.le))
+    if hint is float and kind == "rate":
+        return RatePlan(float(limits.ge or 0), None if limits.le is None else float(limits.le))
     if hint is int:
         return NumberPlan(_whole(limits.ge), _whole(limits.le))
     if isinstance(hint, type) and issubclass(hint, Settings):

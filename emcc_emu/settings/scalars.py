@@ -6,16 +6,17 @@ import ipaddress
 import re
 
 from emcc_emu.settings.mistakes import nearest_word, show_value
-from emcc_emu.settings.plans import AddressPlan, ChoicePlan, DurationPlan, FlagPlan, NumberPlan, TextPlan
+from emcc_emu.settings.plans import AddressPlan, ChoicePlan, DurationPlan, FlagPlan, NumberPlan, RatePlan, TextPlan
 
-__all__ = ["ScalarPlan", "ScalarRefused", "duration_text", "scalar_value"]
+__all__ = ["ScalarPlan", "ScalarRefused", "duration_text", "rate_text", "scalar_value"]
 
-ScalarPlan = TextPlan | NumberPlan | DurationPlan | FlagPlan | AddressPlan | ChoicePlan
+ScalarPlan = TextPlan | NumberPlan | DurationPlan | RatePlan | FlagPlan | AddressPlan | ChoicePlan
 
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _HOURS_MINUTES = re.compile(r"(\d{1,4}):([0-5]\d)")
 _AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]*)")
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*/\s*([a-z]+)")
 _WHOLE_NUMBER = re.compile(r"-?\d{1,19}")
 
 
@@ -46,6 +47,8 @@ def scalar_value(plan: ScalarPlan, text: str) -> str | int | float | bool:
             return _number(plan, text)
         case DurationPlan():
             return _duration(plan, text)
+        case RatePlan():
+            return _rate(plan, text)
         case FlagPlan():
             return _flag(text)
         case AddressPlan():
@@ -60,6 +63,15 @@ def duration_text(duration_s: float) -> str:
         if duration_s and duration_s % unit_s == 0 and duration_s >= unit_s:
             return f"{duration_s / unit_s:g} {unit}"
     return f"{duration_s:g} s" if duration_s >= 1 or duration_s == 0 else f"{duration_s * 1000:g} ms"
+
+
+def rate_text(rate_per_s: float) -> str:
+    """A rate as a file writes it, in the smallest unit that keeps it whole."""
+    for unit in ("s", "min", "h"):
+        amount = rate_per_s * _UNITS_S[unit]
+        if abs(amount - round(amount)) < 1e-9:
+            return f"{amount:.0f}/{unit}"
+    return f"{rate_per_s:g}/s"
 
 
 def _text(plan: TextPlan, text: str) -> str:
@@ -106,6 +118,20 @@ def _seconds(text: str) -> float:
             nearest_word(amount[2], _UNITS_S) if amount[2] else "",
         )
     return float(amount[1]) * _UNITS_S[amount[2]]
+
+
+def _rate(plan: RatePlan, text: str) -> float:
+    rate = _RATE.fullmatch(text.strip().lower())
+    if rate is None:
+        raise ScalarRefused(f"{show_value(text)} is no rate such as 20/s, 75/min or 300/h")
+    if rate[2] not in _UNITS_S:
+        raise ScalarRefused(f"{show_value(text)} needs a unit: /s, /min, /h or /d", nearest_word(rate[2], _UNITS_S))
+    rate_per_s = float(rate[1]) / _UNITS_S[rate[2]]
+    if rate_per_s < plan.minimum_per_s:
+        raise ScalarRefused(f"{show_value(text)} is below {rate_text(plan.minimum_per_s)}")
+    if plan.maximum_per_s is not None and rate_per_s > plan.maximum_per_s:
+        raise ScalarRefused(f"{show_value(text)} is above {rate_text(plan.maximum_per_s)}")
+    return rate_per_s
 
 
 def _flag(text: str) -> bool:

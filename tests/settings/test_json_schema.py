@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from emcc_emu.settings.declaration import Address, Duration, Settings
+from emcc_emu.settings.declaration import Address, Duration, Rate, Settings
 from emcc_emu.settings.json_schema import json_schema
 
 
@@ -39,6 +39,9 @@ class Top(Settings, frozen=True, kw_only=True):
 
     wait_s: Duration = 0
     """A wait."""
+
+    rate_per_s: Rate = 1
+    """A rate."""
 
     address: Address = ""
     """An address."""
@@ -84,6 +87,7 @@ def test_patterns_let_counters_pass():
 def test_values_are_typed():
     properties = SCHEMA["properties"]
     assert re.search(properties["wait"]["pattern"], "30 min")
+    assert re.search(properties["rate"]["pattern"], "75/min")
     assert re.search(properties["address"]["pattern"], "127.1.100.{1}")
     assert properties["size"]["minimum"] == 1
     assert True in properties["flag"]["enum"]

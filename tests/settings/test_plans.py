@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from emcc_emu.settings.declaration import Address, Duration, Settings
+from emcc_emu.settings.declaration import Address, Duration, Rate, Settings
 from emcc_emu.settings.plans import (
     AddressPlan,
     ChoicePlan,
@@ -14,6 +14,7 @@ from emcc_emu.settings.plans import (
     ListPlan,
     NumberPlan,
     OptionalPlan,
+    RatePlan,
     RecordPlan,
     TextPlan,
     settings_of,
@@ -35,6 +36,7 @@ class Everything(Settings, frozen=True, kw_only=True):
     any_number: int = 0
     wait_s: Duration = 1.5
     limit_s: Annotated[float, Meta(ge=5, le=600, extra={"text": "duration"})] | None = None
+    rate_per_s: Rate = 1.0
     flag: bool = False
     address: Address = ""
     choice: Literal["a", "b"] = "a"
@@ -51,6 +53,7 @@ def test_every_annotation_has_its_plan():
         "any_number": NumberPlan(),
         "wait_s": DurationPlan(0.0, None),
         "limit_s": OptionalPlan(DurationPlan(5.0, 600.0)),
+        "rate_per_s": RatePlan(),
         "flag": FlagPlan(),
         "address": AddressPlan(),
         "choice": ChoicePlan(("a", "b")),
@@ -61,9 +64,9 @@ def test_every_annotation_has_its_plan():
     }
 
 
-def test_files_write_durations_without_the_unit_in_the_key():
+def test_files_write_durations_and_rates_without_the_unit_in_the_key():
     keys = {setting.field: setting.key for setting in settings_of(Everything)}
-    assert (keys["wait_s"], keys["limit_s"], keys["text"]) == ("wait", "limit", "text")
+    assert (keys["wait_s"], keys["limit_s"], keys["rate_per_s"], keys["text"]) == ("wait", "limit", "rate", "text")
 
 
 def test_a_field_without_default_is_required():

@@ -1,7 +1,7 @@
 import pytest
 
-from emcc_emu.settings.plans import AddressPlan, ChoicePlan, DurationPlan, FlagPlan, NumberPlan, TextPlan
-from emcc_emu.settings.scalars import ScalarRefused, duration_text, scalar_value
+from emcc_emu.settings.plans import AddressPlan, ChoicePlan, DurationPlan, FlagPlan, NumberPlan, RatePlan, TextPlan
+from emcc_emu.settings.scalars import ScalarRefused, duration_text, rate_text, scalar_value
 
 LOGIN_TIME = DurationPlan(0, 168 * 3600.0)
 
@@ -26,6 +26,9 @@ LOGIN_TIME = DurationPlan(0, 168 * 3600.0)
         (LOGIN_TIME, "1.5h", 5400.0),
         (LOGIN_TIME, "30 min", 1800.0),
         (LOGIN_TIME, "1 d", 86400.0),
+        (RatePlan(), "20/s", 20.0),
+        (RatePlan(), "75 / min", 1.25),
+        (RatePlan(0, 100), "1.5/h", 1.5 / 3600),
         (AddressPlan(), "127.1.0.10", "127.1.0.10"),
         (ChoicePlan(("low_loss", "lossy")), "lossy", "lossy"),
         (ChoicePlan((8, 64)), "64", 64),
@@ -52,6 +55,10 @@ def test_text_becomes_the_declared_type(plan, text, value):
         (LOGIN_TIME, "30", "'30' needs a unit: ms, s, min, h or d; or hours and minutes as in 10:00", ""),
         (LOGIN_TIME, "30 mn", "'30 mn' needs a unit: ms, s, min, h or d; or hours and minutes as in 10:00", "min"),
         (LOGIN_TIME, "10:60", "'10:60' is no duration such as 10:00, 15 s or 30 min", ""),
+        (RatePlan(), "20", "'20' is no rate such as 20/s, 75/min or 300/h", ""),
+        (RatePlan(), "20/mn", "'20/mn' needs a unit: /s, /min, /h or /d", "min"),
+        (RatePlan(1), "30/min", "'30/min' is below 1/s", ""),
+        (RatePlan(0, 10), "11/s", "'11/s' is above 10/s", ""),
         (AddressPlan(), "127.1.0.256", "'127.1.0.256' is no IPv4 address", ""),
         (AddressPlan(), "::1", "'::1' is no IPv4 address", ""),
         (ChoicePlan(("low_loss", "lossy")), "low_los", "'low_los' is none of low_loss, lossy", "low_loss"),
@@ -71,3 +78,11 @@ def test_refuses_with_value_rule_and_nearest_word(plan, text, problem, nearest):
 def test_durations_are_written_in_the_largest_whole_unit(duration_s, text):
     assert duration_text(duration_s) == text
     assert scalar_value(LOGIN_TIME, text) == duration_s
+
+
+@pytest.mark.parametrize(
+    ("rate_per_s", "text"), [(20.0, "20/s"), (1.25, "75/min"), (1.5 / 60, "90/h"), (1 / 7, "0.142857/s")]
+)
+def test_rates_are_written_in_the_smallest_whole_unit(rate_per_s, text):
+    assert rate_text(rate_per_s) == text
+    assert scalar_value(RatePlan(), text) == pytest.approx(rate_per_s, rel=1e-5)

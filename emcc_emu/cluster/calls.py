@@ -42,6 +42,7 @@ MAX_FORWARDS_OF_CALL = 12
 """Times one call may be forwarded before it is refused as a loop."""
 
 NO_ANSWER_STATUS = 480
+UNREACHABLE_STATUS = 503
 
 OUTAGE_STATUSES = frozenset((408, 503))
 """Refusals that mean the peer is out of order, so that the next peer of the same trunk is tried."""
@@ -130,7 +131,7 @@ class Call(WaitingItem):
         self._stage: Stage | None = None
         self._ringing: list[CalleeLeg] = []
         self._forward_count = 0
-        self._last_status = 503
+        self._last_status = UNREACHABLE_STATUS
         self._last_destination = ("", "")
 
     def _adopt(self, leg: Leg) -> None:
@@ -178,6 +179,7 @@ class Call(WaitingItem):
     def _next_stage(self) -> None:
         while self._stages and self.phase is CallPhase.SETUP:
             stage = self._stage = self._stages.popleft()
+            self._last_status = UNREACHABLE_STATUS
             for destination in stage.destinations:
                 self._last_destination = (destination.device_name, destination.called_number)
                 self.is_emcc = self.caller.is_emcc or destination.is_emcc
@@ -191,7 +193,6 @@ class Call(WaitingItem):
                     )
                 except TransportError as error:
                     log.info("call_destination_unreachable", call=self.number, reason=str(error))
-                    self._last_status = 503
                     continue
                 self._ringing.append(leg)
                 self._occupy(leg)
@@ -233,12 +234,13 @@ class Call(WaitingItem):
             return
         self._ringing.remove(leg)
         self._release(leg)
-        self._last_status = status
+        # Of several phones on one line a busy one speaks for all; else whoever came last.
+        self._last_status = status if self._last_status not in BUSY_STATUSES else self._last_status
         if self._ringing or self.phase is not CallPhase.SETUP:
             return
         self._control.timers.cancel(self)
         if not self._may_go_on(leg, status):
-            self.refuse(status)
+            self.refuse(self._last_status)
             return
         if status not in OUTAGE_STATUSES and self._stage is not None:
             group = self._stage.group

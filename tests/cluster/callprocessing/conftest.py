@@ -57,6 +57,7 @@ class Agent:
         self.lost: asyncio.Queue[Flow] = asyncio.Queue()
         self.automatic = {"REFER": 202, "NOTIFY": 200}
         self.seen: Counter[str] = Counter()
+        self.instead_of_487: Callable[[], None] | None = None
 
     # -- SipHandler ----------------------------------------------------------------------------------------------
 
@@ -77,7 +78,10 @@ class Agent:
     def cancel_received(
         self, endpoint: SipEndpoint, transaction: InviteServerTransaction, request: sip.SipRequest
     ) -> None:
-        endpoint.respond(transaction, sip.build_response(transaction.request, 487))
+        if self.instead_of_487 is None:
+            endpoint.respond(transaction, sip.build_response(transaction.request, 487))
+        else:
+            self.instead_of_487()
         self.cancels.put_nowait(transaction)
 
     def ack_missing(self, endpoint: SipEndpoint, transaction: InviteServerTransaction, status: int) -> None:

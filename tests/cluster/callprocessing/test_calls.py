@@ -406,3 +406,183 @@ async def test_home_fails_with_503_when_the_visited_cluster_is_down(sites, roami
     call = roaming.call("9911", roaming.offer())
     assert (await call.exchange.final()).status == 503
     assert not tokyo.manager.gateways["tokyo-gateway"].calls
+
+
+# -- what goes wrong ---------------------------------------------------------------------------------------------
+
+
+async def test_reinvite_without_an_offer_brings_the_other_sides_offer(pair):
+    caller, callee = pair
+    call, _ = await talk(caller, callee)
+    exchange = call.send("INVITE")
+    transaction, request, _ = await callee.next("INVITE")
+    assert request.body == b""
+    offer = callee.offer(8)
+    headers = (("Contact", f"<{callee.contact_uri}>"), ("Content-Type", sdp.SDP_TYPE))
+    callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers, body=offer.encode()))
+    response = await exchange.until(200)
+    assert media_of(response)[1].port == callee.media_port
+    answer = caller.offer(8)
+    call.ack(exchange, response, answer.encode())
+    described, audio = media_of(await callee.next_ack())
+    assert (described.address, audio.port) == (caller.ip, caller.media_port)
+    exchange = call.send("INVITE")
+    transaction, request, _ = await callee.next("INVITE")
+    callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers, body=offer.encode()))
+    call.ack(exchange, await exchange.until(200))
+    await callee.next_ack()
+    await callee.next("BYE")
+
+
+@pytest.mark.parametrize(("answered", "ends"), [(481, True), (500, False)])
+async def test_a_refused_reinvite_ends_the_call_only_when_its_dialog_is_gone(sites, pair, answered, ends):
+    caller, callee = pair
+    call, _ = await talk(caller, callee)
+    exchange = call.send("INVITE", caller.offer().encode())
+    transaction, request, _ = await callee.next("INVITE")
+    callee.endpoint.respond(transaction, sip.build_response(request, answered))
+    assert (await exchange.final()).status == answered
+    if ends:
+        await caller.next("BYE")
+    assert len(sites["tokyo"].manager.calls) == (not ends)
+
+
+async def test_an_answer_to_a_reinvite_without_description_is_500(pair):
+    caller, callee = pair
+    call, _ = await talk(caller, callee)
+    exchange = call.send("INVITE", caller.offer().encode())
+    transaction, request, _ = await callee.next("INVITE")
+    headers = (("Contact", f"<{callee.contact_uri}>"),)
+    callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers))
+    assert (await exchange.final()).status == 500
+    await callee.next_ack()
+
+
+async def test_hanging_up_while_a_reinvite_is_pending_answers_it(sites, pair):
+    caller, callee = pair
+    call, incoming = await talk(caller, callee)
+    exchange = call.send("INVITE", caller.offer().encode())
+    await callee.next("INVITE")
+    assert (await incoming.hang_up()).status == 200
+    assert (await exchange.final()).status == 487
+    await caller.next("BYE")
+    assert len(sites["tokyo"].manager.calls) == 0
+
+
+async def test_an_answer_that_crosses_the_cancel_is_hung_up(pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    incoming = await callee.ringing()
+    callee.instead_of_487 = lambda: incoming.answer(callee.offer())
+    await call.exchange.until(180)
+    call.cancel()
+    await callee.next_ack()
+    await callee.next("BYE")
+    assert (await call.exchange.final()).status == 487
+
+
+async def test_an_answer_without_a_description_fails_the_call(pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    incoming = await callee.ringing()
+    incoming.respond(200)
+    assert (await call.exchange.final()).status == 500
+    await callee.next_ack()
+    await callee.next("BYE")
+
+
+async def test_an_answer_that_makes_no_dialog_fails_the_call(pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    incoming = await callee.ringing()
+    headers = (("Contact", "<<>"), ("Content-Type", sdp.SDP_TYPE))
+    body = callee.offer().encode()
+    response = sip.build_response(incoming.request, 200, to_tag="x", headers=headers, body=body)
+    callee.endpoint.respond(incoming.transaction, response)
+    assert (await call.exchange.final()).status in (500, 503)
+
+
+async def test_unreadable_offers_and_contacts_are_bad_requests(pair):
+    caller, _ = pair
+    contact = ("Contact", f"<{caller.contact_uri}>")
+    for headers, body in (
+        ((contact, ("Content-Type", sdp.SDP_TYPE)), b"v=1\r\n"),
+        ((("Contact", "<urn:x>"),), b""),
+        ((), b""),
+    ):
+        request = caller.out_of_dialog(
+            "INVITE", f"sip:3002@{caller.registrar[0]}", number="3001", headers=headers, body=body
+        )
+        assert (await caller.ask(request, caller.registrar)).status in (400, 416)
+
+
+async def test_a_phone_that_lost_its_connection_cannot_be_called(sites, pair):
+    caller, _ = pair
+    registrar = sites["tokyo"].manager.registrar
+    registration = registrar.get(CALLEE)
+    registrar.connection_lost(registration.node, registration.flow)
+    assert (await caller.call("3002", caller.offer()).exchange.final()).status == 503
+
+
+async def test_a_registered_phone_may_call_over_a_new_connection(sites, pair):
+    _, callee = pair
+    again = await sites.phone(sites["tokyo"], CALLER)
+    await again.connect()
+    headers = (("Contact", again.contact), ("Content-Type", sdp.SDP_TYPE))
+    request = again.out_of_dialog(
+        "INVITE", f"sip:3002@{again.registrar[0]}", number="3001", headers=headers, body=again.offer().encode()
+    )
+    exchange = again.send(request, again.registrar, "tcp", again.flow)
+    (await callee.ringing()).answer(callee.offer())
+    assert (await exchange.until(200)).status == 200
+
+
+async def test_a_line_that_never_answers_is_given_up(sites, pair, monkeypatch):
+    monkeypatch.setattr("emcc_emu.cluster.calls.INVITE_EXPIRES_S", 0.05)
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    await callee.ringing()
+    assert (await call.exchange.final()).status == 480
+    await asyncio.wait_for(callee.cancels.get(), 5)
+
+
+async def test_one_call_too_many_is_503(pair, monkeypatch):
+    monkeypatch.setattr("emcc_emu.cluster.call_control.MAX_CALLS", 0)
+    caller, _ = pair
+    response = await caller.call("3002", caller.offer()).exchange.final()
+    assert (response.status, response.get("Retry-After")) == (503, "5")
+
+
+async def test_an_answer_that_nobody_acknowledges_ends_the_call(sites, pair):
+    caller, callee = pair
+    call = caller.call("3002", caller.offer())
+    await callee.answer(callee.offer())
+    await call.exchange.until(200)
+    calls = sites["tokyo"].manager.calls
+    (transaction,) = calls._by_invite
+    calls.ack_missing(transaction, 486)
+    assert len(calls) == 1
+    calls.ack_missing(transaction, 200)
+    await caller.next("BYE")
+    await callee.next("BYE")
+    assert len(calls) == 0
+
+
+async def test_stopping_hangs_up_and_records_every_call(sites, pair):
+    caller, callee = pair
+    await talk(caller, callee)
+    await sites["tokyo"].manager.close()
+    assert (await sites["tokyo"].next_record()).final_status == 503
+    await caller.next("BYE")
+    await callee.next("BYE")
+
+
+async def test_the_video_stream_of_an_offer_is_refused_with_port_0(pair):
+    caller, callee = pair
+    offer = caller.offer(0)
+    offer.media.append(sdp.Media("video", 40000, formats=["97"], attributes=[("rtpmap", "97 H264/90000")]))
+    call = caller.call("3002", offer)
+    await callee.answer(callee.offer(0))
+    described = sdp.parse_sdp((await call.answered()).body)
+    assert [(media.kind, media.port != 0) for media in described.media] == [("audio", True), ("video", False)]
+    assert (described.media[1].formats, described.media[1].direction) == (["97"], "inactive")

@@ -103,3 +103,29 @@ async def test_a_gateway_that_is_not_started_places_no_call():
     gateway = Gateway(GatewayConfig(name="x", address="127.0.7.51"), recorder=None, rng=random.Random(1), clock=Clock())
     with pytest.raises(TransportError):
         gateway.place_call("1", "2", ("127.0.7.10", 5060))
+
+
+async def test_a_reinvite_moves_its_idea_of_the_media(gateway, peer):
+    request = invite(peer, gateway, offer(peer.ip, 0))
+    exchange = peer.send(request, gateway.address, "udp")
+    response = await exchange.until(200)
+    dialog = Dialog.from_response(request, response)
+    peer.endpoint.send_ack(dialog.ack(101), exchange.flow, exchange.transaction)
+    headers = (("Contact", f"<sip:{peer.ip}:5060>"), ("Content-Type", "application/sdp"))
+    again = dialog.request("INVITE", headers, offer("127.0.7.99", 18))
+    response = await peer.ask(again, gateway.address, "udp")
+    assert [codec.name for codec in sdp.parse_sdp(response.body).audio.codecs] == ["G729"]
+    assert gateway.calls[0].media.address == "127.0.7.99"
+
+
+async def test_an_answer_that_nobody_acknowledges_is_hung_up(gateway, peer):
+    await peer.ask(invite(peer, gateway, offer(peer.ip, 0)), gateway.address, "udp")
+    (transaction,) = [t for t in gateway._endpoint._layer._servers.values() if t.method == "INVITE"]
+    gateway.ack_missing(gateway._endpoint, transaction, 200)
+    await peer.next("BYE")
+    assert not gateway.calls[0].is_up
+
+
+async def test_all_circuits_busy(gateway, peer, monkeypatch):
+    monkeypatch.setattr("emcc_emu.cluster.gateway.MAX_GATEWAY_CALLS", 0)
+    assert (await peer.ask(invite(peer, gateway), gateway.address, "udp")).status == 503

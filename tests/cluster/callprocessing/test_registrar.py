@@ -267,3 +267,68 @@ async def test_status_tells_who_is_registered(sites):
     assert site.manager.registered_addresses() == {phone.ip}
     assert site.manager.unregister_device(CISCO)
     assert site.manager.registrations() == []
+
+
+async def test_hook_state_reports_are_taken_and_other_events_refused(sites):
+    await sites.start("sanjose")
+    site = sites["sanjose"]
+    phone = await sites.registered(site, CISCO)
+    uri = f"sip:2001@{site.address[0]}"
+    statuses = []
+    for event in ("dialog", "presence"):
+        headers = (("Event", event), ("Subscription-State", "active"), ("Contact", f"<{phone.contact_uri}>"))
+        statuses.append((await phone.ask(phone.out_of_dialog("NOTIFY", uri, headers=headers), site.address)).status)
+    assert statuses == [200, 489]
+
+
+async def test_softkeys_are_declined_and_other_refers_forbidden(sites):
+    await sites.start("sanjose")
+    site = sites["sanjose"]
+    phone = await sites.registered(site, CISCO)
+    found = []
+    for content_type in (remotecc.REQUEST_TYPE, remotecc.RESPONSE_TYPE, "text/plain"):
+        headers = (("Refer-To", "<cid:1@x>"), ("Content-Type", content_type), ("Contact", f"<{phone.contact_uri}>"))
+        refer = phone.out_of_dialog("REFER", f"sip:{site.address[0]}", headers=headers, body=b"x")
+        found.append((await phone.ask(refer, site.address)).status)
+    assert found == [603, 202, 403]
+
+
+async def test_a_device_that_was_removed_is_refused_at_its_refresh(sites):
+    await sites.start("sanjose")
+    site = sites["sanjose"]
+    phone = await sites.registered(site, CISCO)
+    site.state.device = lambda name: None
+    assert (await phone.register(is_full=False)).status == 404
+    assert not site.manager.is_registered(CISCO)
+
+
+async def test_a_failure_inside_is_a_500_and_not_the_end(sites, monkeypatch):
+    await sites.start("sanjose")
+    site = sites["sanjose"]
+    phone = await sites.registered(site, CISCO)
+    device = site.state.device
+    site.state.device = lambda name: 1 / 0
+    assert (await phone.register(is_full=False)).status == 500
+    site.state.device = device
+    assert (await phone.register(is_full=False)).status == 200
+
+
+async def test_two_phones_behind_one_socket_are_told_apart_by_their_numbers(sites):
+    await sites.start("sanjose", quiet_third_party=True)
+    site = sites["sanjose"]
+    phone = await sites.registered(site, CISCO, transport="udp")
+    second = "SEP02AA00000002"
+    phone.device_name, phone.number, phone.call_id = second, "2002", "second@test"
+    assert (await phone.register()).status == 200
+    node = site.manager.nodes["sanjose-pub"]
+    for number, name in (("2001", CISCO), ("2002", second)):
+        request = phone.out_of_dialog("INVITE", "sip:1@x", number=number, headers=(("Contact", phone.contact),))
+        assert site.manager.registrar.sender_of(node, request, flow_seen_by(node, phone)).device_name == name
+    assert site.manager.unregister_device(CISCO)
+    assert site.manager.unregister_device(second)
+    assert not site.manager.unregister_device(second)
+
+
+def flow_seen_by(node, phone):
+    """The phone's flow from the other end."""
+    return phone.flow._replace(local=(node.ip, node.port), remote=phone.flow.local)

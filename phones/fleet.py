@@ -15,6 +15,7 @@ from emcc_emu.wire.phone_objects import PhoneObject
 from phones.downloads import FileServer
 from phones.identity import PhoneIdentity
 from phones.phone import Phone
+from phones.provisioning import SharedParts
 from phones.services import displayed_code
 from phones.timing import DEFAULT_TIMING, PhoneTiming
 
@@ -89,9 +90,9 @@ class Fleet:
         ssl_context: ssl.SSLContext | None = None,
         timing: PhoneTiming = DEFAULT_TIMING,
     ) -> None:
-        servers = tuple(file_servers)
+        servers, parts = tuple(file_servers), SharedParts()
         self.phones = [
-            Phone(identity, servers, rng=rng, recorder=recorder, ssl_context=ssl_context, timing=timing)
+            Phone(identity, servers, rng=rng, recorder=recorder, ssl_context=ssl_context, timing=timing, parts=parts)
             for identity in identities
         ]
 

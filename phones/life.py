@@ -25,7 +25,7 @@ from emcc_emu.wire.remotecc import ServiceControl
 from emcc_emu.wire.sip_identity import phone_branch
 from phones.downloads import Downloads, FileServer, ServersSilent
 from phones.identity import PhoneIdentity, PhoneNames
-from phones.provisioning import NotProvisioned, fetch_configuration, fetch_extras
+from phones.provisioning import NotProvisioned, SharedParts, fetch_configuration, fetch_extras
 from phones.registration import RegistrationLost, RegistrationRefused, SipRegistration
 from phones.timing import DEFAULT_TIMING, PhoneTiming
 
@@ -64,6 +64,7 @@ class Life:
         on_change: Called after each change of state.
         recorder: Records packets; None records nothing.
         timing: How long it waits for what.
+        parts: Keeps what many phones have in common; None for a phone alone.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class Life:
         "_names",
         "_on_change",
         "_own_config",
+        "_parts",
         "_recorder",
         "_retry",
         "_timing",
@@ -96,6 +98,7 @@ class Life:
         *,
         recorder: Recorder | None = None,
         timing: PhoneTiming = DEFAULT_TIMING,
+        parts: SharedParts | None = None,
     ) -> None:
         self.identity = identity
         self._names = names
@@ -104,6 +107,7 @@ class Life:
         self._on_change = on_change
         self._recorder = recorder
         self._timing = timing
+        self._parts = parts
         self._own_config: DeviceConfig | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
@@ -302,7 +306,7 @@ class Life:
         ) as http:
             own = self._downloads(http, self._file_servers)
             try:
-                found = await fetch_configuration(own, self.identity.name)
+                found = await fetch_configuration(own, self.identity.name, self._parts)
             except ServersSilent:
                 if self._own_config is None:
                     raise
@@ -316,7 +320,7 @@ class Life:
             self.emcc = found
             log.info("phone_entered_emcc", device=self.identity.name, servers=found.tftp_servers)
             home = self._downloads(http, self._servers_of_home(found))
-            config = await fetch_configuration(home, self.identity.name)
+            config = await fetch_configuration(home, self.identity.name, self._parts)
             if isinstance(config, EmccMiniConfig):
                 raise NotProvisioned("home points to yet another cluster")
             await fetch_extras(home, config)

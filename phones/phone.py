@@ -19,11 +19,12 @@ from emcc_emu.wire import remotecc, sip
 from emcc_emu.wire.device_config import DeviceConfig
 from emcc_emu.wire.phone_files import EmccMiniConfig
 from emcc_emu.wire.phone_objects import PhoneInput, PhoneMenu, PhoneObject, PhoneText
-from phones.calls import PHONE_ALLOW, Call, PhoneCalls
+from phones.call import Call
+from phones.calls import PHONE_ALLOW, PhoneCalls
 from phones.downloads import FileServer
 from phones.identity import PhoneIdentity, PhoneNames
 from phones.life import Life, PhoneState
-from phones.provisioning import NotProvisioned
+from phones.provisioning import NotProvisioned, SharedParts
 from phones.registration import SipRegistration
 from phones.screen import draw_screen, page_text
 from phones.services import Browser
@@ -47,6 +48,7 @@ class Phone:
         recorder: Records packets when nobody else does; None records nothing.
         ssl_context: TLS settings for https service URLs.
         timing: How long it waits for what.
+        parts: Keeps what many phones have in common; None for a phone alone.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class Phone:
         recorder: Recorder | None = None,
         ssl_context: ssl.SSLContext | None = None,
         timing: PhoneTiming = DEFAULT_TIMING,
+        parts: SharedParts | None = None,
     ) -> None:
         self.identity = identity
         self.names = PhoneNames(identity, rng)
@@ -79,12 +82,14 @@ class Phone:
         self._recorder = recorder
         self._ssl_context = ssl_context
         self._timing = timing
-        self._life = Life(identity, self.names, file_servers, self, self.notify, recorder=recorder, timing=timing)
+        self._life = Life(
+            identity, self.names, file_servers, self, self.notify, recorder=recorder, timing=timing, parts=parts
+        )
         self._http: HttpClient | None = None
         self._browser: Browser | None = None
         self._calls: PhoneCalls | None = None
         self._order: remotecc.ServiceControl | None = None  # waits for the end of the calls
-        self._waiting: set[asyncio.Future[None]] | None = None
+        self._waiting: list[asyncio.Future[None]] | None = None
 
     async def __aenter__(self) -> Self:
         self.power_on()
@@ -118,18 +123,13 @@ class Phone:
         Raises:
             TransportError: It did not within the time.
         """
-        if self._waiting is None:
-            self._waiting = set()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():
                     change = loop.create_future()
-                    self._waiting.add(change)
-                    try:
-                        await change
-                    finally:
-                        self._waiting.discard(change)
+                    self._waiting = [*(self._waiting or ()), change]
+                    await change
         except TimeoutError:
             why = f": {self.failure}" if self.failure else ""
             raise TransportError(f"{self.identity.name} is {self.state.value} after {timeout_s:g} s{why}") from None
@@ -309,7 +309,8 @@ class Phone:
         if self._order is not None and not self.calls.all:
             order, self._order = self._order, None
             self._carry_out(order)
-        for change in self._waiting or ():
+        waiting, self._waiting = self._waiting, None
+        for change in waiting or ():
             if not change.done():
                 change.set_result(None)
 

@@ -42,7 +42,12 @@ DEFAULT_MODEL = "7821"
 @click.option("--trace", type=click.Path(path_type=Path), help="Record what the phone sends and receives.")
 @click.option("--stay", is_flag=True, help="Stay registered after the last order, until Ctrl-C.")
 @click.option(
-    "--timeout", "timeout_s", default=30.0, show_default=True, help="Longest wait for any one thing, seconds."
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Longest wait for any one thing, seconds.",
 )
 def command(
     name: str,

@@ -10,7 +10,7 @@ import click
 
 from emcc_emu.errors import EmccEmuError, InputError, TransportError
 from emcc_emu.wire.phone_objects import PhoneInput, PhoneObject
-from phones.calls import CallState
+from phones.call import CallState
 from phones.phone import Phone
 from phones.services import displayed_code
 
@@ -141,6 +141,7 @@ class Orders:
         call = calls.ringing
         assert call is not None  # just waited for
         calls.answer(call)
+        await self._phone.wait_until(lambda: bool(call.codec) or call.state is CallState.ENDED, self._timeout_s)
         if call.state is CallState.ENDED:
             raise OrderFailed(f"call from {call.number} failed: {call.end_reason}")
         click.echo(call.describe())

@@ -10,7 +10,7 @@ from emcc_emu.errors import TransportError
 from emcc_emu.wire import sip
 from emcc_emu.wire.device_config import LineConfig
 from emcc_emu.wire.sdp import parse_sdp
-from phones.calls import Call, CallState
+from phones.call import Call, CallState
 from phones.phone import Phone
 
 Node = Any  # tests/phones/conftest.py
@@ -35,7 +35,7 @@ class Leg:
         self.to = f"<{node.contact_uri}>"
         self.transaction: Any = None
 
-    async def ask(self, method: str, body: bytes = b"", *headers: tuple[str, str], number: int = 0) -> Any:
+    async def ask(self, method: str, body: bytes = b"", *headers: tuple[str, str], number: int = 0) -> sip.SipResponse:
         """Send a request in this call and wait for its final response (an INVITE's: the next one)."""
         self.cseq += 1
         lines = [
@@ -48,20 +48,22 @@ class Leg:
         ]
         if body:
             lines.append(("Content-Type", "application/sdp"))
-        seen = len(self.node.responses)
+        responses: list[sip.SipResponse] = self.node.responses
+        seen = len(responses)
         self.transaction = self.node.send(method, lines, body, cseq=number or self.cseq)
-        await self.node.until(lambda: len(self.node.responses) > seen)
-        return self.node.responses[-1]
+        await self.node.until(lambda: len(responses) > seen)
+        return responses[-1]
 
     async def ring(self, body: bytes = b"") -> sip.SipResponse:
-        ringing: sip.SipResponse = await self.ask("INVITE", body)
+        ringing = await self.ask("INVITE", body)
         self.to = ringing.get("To") or ""
         return ringing
 
     async def final(self) -> sip.SipResponse:
         """The final response of the INVITE."""
         await self.node.until(lambda: any(r.status >= 200 and r.cseq.method == "INVITE" for r in self.node.responses))
-        return next(r for r in self.node.responses if r.status >= 200 and r.cseq.method == "INVITE")
+        responses: list[sip.SipResponse] = self.node.responses
+        return next(r for r in responses if r.status >= 200 and r.cseq.method == "INVITE")
 
     def acknowledge(self, number: int, body: bytes = b"") -> None:
         lines = [

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
 
 from emcc_emu.errors import TransportError
+from emcc_emu.net.faults import FaultBoard
 from emcc_emu.net.sip_connections import MAX_CONNECTIONS, ConnectionTable
 from emcc_emu.net.sip_tcp import SipConnection, local_ip_towards
 from emcc_emu.net.udp import DatagramSocket
@@ -105,9 +106,11 @@ class SipEndpoint:
         tls_server: For listening on `tls`.
         tls_client: For opening `tls` connections.
         max_connections: Bound on streams.
+        faults: What happens to messages on purpose, None for nothing.
     """
 
     __slots__ = (
+        "_faults",
         "_handler",
         "_is_closed",
         "_is_dispatch_scheduled",
@@ -143,8 +146,10 @@ class SipEndpoint:
         tls_server: ssl.SSLContext | None = None,
         tls_client: ssl.SSLContext | None = None,
         max_connections: int = MAX_CONNECTIONS,
+        faults: FaultBoard | None = None,
     ) -> None:
         self._handler = handler
+        self._faults = faults
         self._listen = tuple(listen)
         self._recorder = recorder
         self._local_ip = local_ip or (listen[0][1][0] if listen and listen[0][1][0] != _ANY_IP else None)
@@ -354,6 +359,9 @@ class SipEndpoint:
 
     def _flush(self) -> None:
         recorder = self._recorder
+        if self._faults is not None and self._faults.touches_messages:
+            self._flush_with_faults(self._faults)
+            return
         for message, flow in self._layer.take_outgoing():
             if flow.transport == "udp":
                 udp = self._udp.get(flow.local)
@@ -367,6 +375,51 @@ class SipEndpoint:
                     if recorder is not None:
                         recorder.sent(*_stream_record(connection, message))
                     connection.write(message)
+
+    def _flush_with_faults(self, faults: FaultBoard) -> None:
+        for message, flow in self._layer.take_outgoing():
+            verdict = faults.outgoing("sip", flow.local, flow.remote, message)
+            if self._recorder is not None:
+                label = self._label(flow)
+                self._recorder.sent("sip", flow.transport, flow.local, flow.remote, message, label, verdict.fault)
+            if verdict.delay_s > 0 and not verdict.is_dropped:
+                self._loop.call_later(verdict.delay_s, self._write, verdict.payload, flow)
+            elif not verdict.is_dropped:
+                self._write(verdict.payload, flow)
+
+    def _write(self, message: bytes, flow: Flow) -> None:
+        if flow.transport == "udp":
+            udp = self._udp.get(flow.local)
+            if udp is not None:
+                udp.send(message, flow.remote)
+            return
+        connection = self._streams.get(flow) or self._streams.for_orphan(message, flow)
+        if connection is not None:
+            connection.write(message)
+
+    def _label(self, flow: Flow) -> str:
+        connection = self._streams.get(flow)
+        return "" if connection is None else connection.label
+
+    def _receive_with_faults(self, faults: FaultBoard, message: bytes, flow: Flow) -> None:
+        """Take a message in as its verdict says; a node that is down closes the connection too."""
+        verdict = faults.incoming("sip", flow.local, flow.remote, message)
+        if self._recorder is not None:
+            label = self._label(flow)
+            self._recorder.received("sip", flow.transport, flow.local, flow.remote, message, label, verdict.fault)
+        if verdict.is_dropped:
+            if faults.is_down_at("sip", flow.local):
+                self.close_connection(flow)
+        elif verdict.delay_s > 0:
+            self._loop.call_later(verdict.delay_s, self._take_in, verdict.payload, flow)
+        else:
+            self._take_in(verdict.payload, flow)
+
+    def _take_in(self, message: bytes, flow: Flow) -> None:
+        layer = self._layer
+        layer.receive(message, flow, self._loop.time())
+        if layer.events or layer.outgoing:
+            self._after_input()
 
     def _arm_timer(self) -> None:
         deadline = min(self._layer.next_deadline(), self._streams.next_deadline())
@@ -397,13 +450,24 @@ class SipEndpoint:
                 if len(flows) >= _MAX_KNOWN_FLOWS:
                     flows.clear()
                 flow = flows[peer] = Flow("udp", address, peer)
+            if self._faults is not None and self._faults.touches_messages:
+                self._receive_with_faults(self._faults, data, flow)
+                return
             if self._recorder is not None:
                 self._recorder.received("sip", "udp", address, peer, data)
             layer.receive(data, flow, time())
+
+        def on_drained() -> None:
             if layer.events or layer.outgoing:
                 self._after_input()
 
-        udp = DatagramSocket(local, on_datagram, loop=self._loop, receive_buffer_bytes=UDP_RECEIVE_BUFFER_BYTES)
+        udp = DatagramSocket(
+            local,
+            on_datagram,
+            on_drained=on_drained,
+            loop=self._loop,
+            receive_buffer_bytes=UDP_RECEIVE_BUFFER_BYTES,
+        )
         address = udp.address
         self._udp[address] = udp
         return address
@@ -417,6 +481,9 @@ class SipEndpoint:
 
     def stream_message(self, connection: SipConnection, message: bytes) -> None:
         """For `ConnectionTable`: a connection has received a whole message."""
+        if self._faults is not None and self._faults.touches_messages:
+            self._receive_with_faults(self._faults, message, connection.flow)
+            return
         if self._recorder is not None:
             self._recorder.received(*_stream_record(connection, message))
         layer = self._layer

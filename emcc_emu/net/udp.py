@@ -42,6 +42,7 @@ class DatagramSocket:
     Args:
         local: IPv4 address to bind; port 0 lets the system choose.
         on_datagram: Called with payload and sender for every datagram. It may close this socket.
+        on_drained: Called after the datagrams of one wake-up, for what is better done once than for each of them.
         loop: Event loop to read on; ``None`` takes the running one.
         receive_buffer_bytes: Asked for as ``SO_RCVBUF`` (the system may grant less); ``None`` keeps its default.
         max_queued: Datagrams kept while the send buffer is full.
@@ -55,6 +56,7 @@ class DatagramSocket:
         "_loop",
         "_max_queued",
         "_on_datagram",
+        "_on_drained",
         "_queue",
         "_socket",
         "address",
@@ -72,11 +74,13 @@ class DatagramSocket:
         local: Address,
         on_datagram: Callable[[bytes, Address], None],
         *,
+        on_drained: Callable[[], None] | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
         receive_buffer_bytes: int | None = None,
         max_queued: int = MAX_QUEUED_DATAGRAMS,
     ) -> None:
         self._on_datagram = on_datagram
+        self._on_drained = on_drained
         self._queue: collections.deque[tuple[bytes, Address]] = collections.deque()
         self._max_queued = max_queued
         self._is_closed = False
@@ -109,6 +113,11 @@ class DatagramSocket:
 
     def drain(self) -> None:
         """Deliver what has arrived, at most 64 datagrams; the loop calls it, and an owner that cannot wait may."""
+        self._deliver()
+        if self._on_drained is not None:
+            self._on_drained()
+
+    def _deliver(self) -> None:
         receive, deliver = self._socket.recvfrom, self._on_datagram
         for _ in range(DRAIN_LIMIT):
             try:

@@ -17,6 +17,7 @@ from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest, SipResponse
 from emcc_emu.wire.sip_parse import MAX_MESSAGE_BYTES
 from emcc_emu.wire.sip_text import shown, split_comma_list, split_params
 from emcc_emu.wire.sip_uri import parse_uri, split_name_addr, uri_scheme
+from emcc_emu.wire.sip_usual import USUAL_ADDRESS, USUAL_REQUEST_URI, has_usual_form
 
 __all__ = ["CUCM_ALLOW", "CUCM_POLICY", "KNOWN_METHODS", "RequestPolicy", "validate_request", "validate_response"]
 
@@ -36,15 +37,6 @@ _STRICT_VIA: Final = re.compile(
     rf"SIP\s*+/\s*+[0-9]++\.[0-9]++\s*+/\s*+{_TOKEN}\s++(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)(?:\s*+:\s*+[0-9]++)?{_PARAMS}",
     re.IGNORECASE | re.DOTALL,
 )
-_USUAL_URI: Final = (
-    r"sips?:(?:[A-Za-z0-9\-._+*]++@)?[A-Za-z0-9][A-Za-z0-9.\-]*+(?::(?:[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
-    r"(?:;(?:transport|user)=[a-z]++)*+"
-)
-_USUAL_REQUEST_URI: Final = re.compile(_USUAL_URI)
-_USUAL_ADDRESS: Final = re.compile(
-    rf'(?:"[^"\\<>]*+" ?|[A-Za-z0-9\-._]++ ?)?<{_USUAL_URI}>(?:;tag={_TOKEN}|;\+[a-z0-9.!]++="[^"\\]*+")*+'
-)
-"""The form nearly every From, To and Contact has; anything else takes the long way."""
 _ADDRESS_LISTS: Final = frozenset(("contact", "route", "record-route"))
 _SCHEMES: Final = frozenset(("sip", "sips", "tel"))
 _CALL_ID: Final = re.compile(r"[^\s\x00-\x1f\x7f]++")
@@ -101,13 +93,8 @@ def validate_request(request: SipRequest, *, stream: bool = False, policy: Reque
         SipUnparsable: The request is dropped: its Via cannot carry an answer, or it is an ACK.
     """
     try:
-        via = request.via
-    except SipInvalid as error:
-        raise SipUnparsable(f"{request.method}: {error}") from error
-    try:
-        _check_form(request, policy)
-        if via.branch == BRANCH_COOKIE:
-            raise SipInvalid("Via branch is only the magic cookie")
+        if not has_usual_form(request):
+            _check_form(request, policy)
         _check_length(request, stream)
         _check_ability(request, policy)
     except SipInvalid as error:
@@ -133,8 +120,13 @@ def validate_response(response: SipResponse) -> None:
 
 
 def _check_form(request: SipRequest, policy: RequestPolicy) -> None:
+    """Every rule about how the start line and the header fields are written, one by one."""
+    try:
+        via = request.via
+    except SipInvalid as error:
+        raise SipUnparsable(f"{request.method}: {error}") from error
     _check_defects(request.defects)
-    if _USUAL_REQUEST_URI.fullmatch(request.uri) is None:
+    if USUAL_REQUEST_URI.fullmatch(request.uri) is None:
         _check_request_uri(request.uri)
     method = _check_mandatory(request)
     if request.version != SIP_VERSION:
@@ -143,6 +135,8 @@ def _check_form(request: SipRequest, policy: RequestPolicy) -> None:
         raise SipInvalid(f"CSeq method {shown(method)} differs from {shown(request.method)}")
     _ = request.max_forwards, request.expires
     _check_routing_fields(request, policy)
+    if via.branch == BRANCH_COOKIE:
+        raise SipInvalid("Via branch is only the magic cookie")
 
 
 def _check_request_uri(uri: str) -> None:
@@ -180,7 +174,7 @@ def _check_address(value: str | None, name: str) -> None:
     """An address with a URI of any scheme and strictly written parameters (no `;;`)."""
     if not value:
         raise SipInvalid(f"Missing {name}")
-    if _USUAL_ADDRESS.fullmatch(value) is not None:
+    if USUAL_ADDRESS.fullmatch(value) is not None:
         return
     _, uri, tail = split_name_addr(value)
     if uri_scheme(uri) in _SCHEMES:

@@ -1,0 +1,101 @@
+"""Requests of the usual form are recognised at one look; whatever is recognised keeps the rules."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emcc_emu.errors import SipUnparsable
+from emcc_emu.wire import sip
+from emcc_emu.wire.sip_usual import has_usual_form
+
+CONTACT = '<sip:2001@203.0.113.7:51001;transport=tcp>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-02aa00000001>"'
+REGISTER = (
+    "REGISTER sip:198.51.100.10 SIP/2.0\r\n"
+    "Via: SIP/2.0/TCP 203.0.113.7:51001;branch=z9hG4bK1f00a1b2;rport\r\n"
+    'From: "2001" <sip:2001@198.51.100.10>;tag=02aa-1\r\n'
+    "To: <sip:2001@198.51.100.10>\r\n"
+    "Call-ID: 02aa0000-00010003-1b2c3d4e-5f607182@203.0.113.7\r\n"
+    "CSeq: 101 REGISTER\r\n"
+    "Max-Forwards: 70\r\n"
+    f"Contact: {CONTACT}\r\n"
+    "User-Agent: anything; goes, here\r\n"
+    "Expires: 3600\r\n"
+    "Content-Length: 0\r\n\r\n"
+)
+
+
+def changed(old: str, new: str) -> sip.SipRequest:
+    assert old in REGISTER
+    message = sip.parse_message(REGISTER.replace(old, new).encode())
+    assert isinstance(message, sip.SipRequest)
+    return message
+
+
+def test_a_phones_register_is_usual():
+    assert has_usual_form(changed("", ""))
+
+
+@pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
+def test_without_a_mandatory_field_it_is_not_usual(name):
+    assert not has_usual_form(changed(f"{name}: ", f"X-{name}: "))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SIP/2.0\r\nVia", "SIP/7.0\r\nVia"),
+        ("sip:198.51.100.10 ", "sip:198.51.100.10?Subject=x "),
+        ("sip:198.51.100.10 ", "tel:2001 "),
+        ("SIP/2.0/TCP", "SIP/2.0/SCTP"),
+        ("SIP/2.0/TCP", "SIP / 2.0 / TCP"),
+        ("z9hG4bK1f00a1b2", "z9hG4bK"),
+        ("z9hG4bK1f00a1b2", "1f00a1b2"),
+        (";rport", ";received=192.0.2.1"),
+        (";rport", ", SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2"),
+        (":51001;branch", ":65536;branch"),
+        ('"2001" <', '"2001 <'),
+        ("tag=02aa-1", ";tag=02aa-1"),
+        ("tag=02aa-1", "tag=02aa-1;x=y"),
+        ("<sip:2001@198.51.100.10>\r\nCall", "sip:2001@198.51.100.10\r\nCall"),
+        ("02aa0000-00010003", "02aa 0000-00010003"),
+        ("101 REGISTER", "101 INVITE"),
+        ("101 REGISTER", "4294967296 REGISTER"),
+        ("101 REGISTER", "101 XREGISTER"),
+        ("Max-Forwards: 70", "Max-Forwards: 256"),
+        ("Max-Forwards: 70", "Max-Forwards: many"),
+        (CONTACT, "*"),
+        (CONTACT, f"{CONTACT}, {CONTACT}"),
+        ("Expires: 3600", "Expires: 0 "),
+        ("Expires: 3600", "Expires: 10000000000"),
+        ("Content-Length: 0", "Content-Length: -1"),
+        ("Content-Length: 0", "Content-Length: 0\r\nl: 0"),
+        ("User-Agent: anything", "Route: <sip:192.0.2.1;lr>\r\nUser-Agent: anything"),
+        ("User-Agent: anything", "no header line"),
+    ],
+)
+def test_what_is_odd_is_left_to_the_rules(old, new):
+    assert has_usual_form(changed(old, new)) is (new == "Expires: 0 ")
+
+
+@given(
+    position=st.integers(0, len(REGISTER) - 1),
+    removed=st.integers(0, 3),
+    inserted=st.text(st.sampled_from(list("\r\n\t ;:,=@<>\"'\\*?%&/019azAZ[]\x00\x7fé")), max_size=3),
+)
+def test_whatever_is_recognised_can_be_read(position, removed, inserted):
+    text = REGISTER[:position] + inserted + REGISTER[position + removed :]
+    try:
+        message = sip.parse_message(text.encode())
+    except SipUnparsable:
+        return
+    if not isinstance(message, sip.SipRequest) or not has_usual_form(message):
+        return
+    assert message.via.branch and len(message.vias) == 1
+    assert message.cseq.method == message.method
+    assert message.call_id
+    sip.parse_uri(message.uri)
+    for address in (message.from_, message.to, *message.contacts):
+        sip.parse_uri(address.uri)
+    assert message.max_forwards is None or message.max_forwards < 100
+    assert message.expires is None or message.expires >= 0
+    assert message.content_length is None or message.content_length >= 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from emcc_emu.lab.check_calls import find_call_mistakes
 from emcc_emu.lab.check_names import repeated_names, unknown_name
 from emcc_emu.lab.devices import DeviceProfile, Line, PhoneConfig, User
+from emcc_emu.lab.faults import fault_mistakes
 from emcc_emu.lab.model import PHONE_MODELS, ClusterConfig, Example, Lab
 from emcc_emu.lab.phone_models import THIRD_PARTY_MODEL
 from emcc_emu.settings.mistakes import Mistake, Path, nearest_word, show_value
@@ -30,6 +31,8 @@ def find_mistakes(lab: Lab) -> list[Mistake]:
         mistakes += _cluster_mistakes(cluster, path)
         mistakes += find_call_mistakes(cluster, path)
     mistakes += _equal_region_parameters(lab)
+    for fault in lab.faults:
+        mistakes += fault_mistakes(lab, fault)
     if lab.example is not None:
         mistakes += _example_mistakes(lab, lab.example)
     return mistakes
@@ -78,6 +81,10 @@ def _cluster_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
 
 
 def _server_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistake]:
+    for node in cluster.nodes[1:]:
+        for field in ("ils", "bulk_provisioning"):
+            if getattr(node, field):
+                yield Mistake((*path, "nodes", node.name, field), "runs on the publisher only, which is the first node")
     addresses = {node.address for node in cluster.nodes}
     valid = addresses | set(cluster.nodes_by_name) | {"auto", "none"}
     for field in ("default_tftp_server", "backup_tftp_server", "default_update_server", "backup_update_server"):
@@ -109,6 +116,15 @@ def _device_pool_mistakes(cluster: ClusterConfig, path: Path) -> Iterator[Mistak
         yield Mistake((*path, "device_pools"), "is empty; a cluster needs a device pool")
     geolocation = cluster.enterprise_geolocation
     yield from unknown_name((*path, "enterprise_geolocation"), geolocation, cluster.geolocations_by_name, "geolocation")
+    for template in cluster.emcc_templates:
+        template_path = (*path, "emcc_templates", template.name)
+        pools, shared = cluster.device_pools_by_name, cluster.common_device_configurations_by_name
+        yield from unknown_name((*template_path, "device_pool"), template.device_pool, pools, "device pool")
+        configuration = template.common_device_configuration
+        shared_path = (*template_path, "common_device_configuration")
+        yield from unknown_name(shared_path, configuration, shared, "common device configuration")
+    templates = cluster.emcc_templates_by_name
+    yield from unknown_name((*path, "base_devices", "template"), cluster.base_devices.template, templates, "template")
     pool_name = cluster.base_devices.device_pool
     yield from unknown_name(
         (*path, "base_devices", "device_pool"), pool_name, cluster.device_pools_by_name, "device pool"
@@ -169,8 +185,12 @@ def _profile_mistakes(cluster: ClusterConfig, profile: DeviceProfile, path: Path
     yield from unknown_name((*path, "login_user_id"), profile.login_user_id, cluster.users_by_id, "user")
     if profile.model == THIRD_PARTY_MODEL:
         yield Mistake((*path, "model"), "has no device profiles")
-    if profile.mlpp_preemption == "forceful" and profile.mlpp_indication != "on":
+    pools_without = [pool.name for pool in cluster.device_pools if pool.mlpp_indication == "off"]
+    if profile.mlpp_preemption == "forceful" and profile.mlpp_indication == "off":
         yield Mistake((*path, "mlpp_preemption"), "'forceful' needs mlpp_indication: on")
+    elif profile.mlpp_preemption == "forceful" and profile.mlpp_indication == "default" and pools_without:
+        problem = f"'forceful' needs MLPP indication, which device pool {pools_without[0]} has off"
+        yield Mistake((*path, "mlpp_preemption"), problem)
     yield from _button_mistakes(cluster, profile, path)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
+from emcc_emu.lab.device_pools import BaseDevices, CommonDeviceConfiguration, DevicePool, EmccTemplate
 from emcc_emu.lab.devices import (
     EXTENSION_MOBILITY,
     ApplicationUser,
@@ -35,6 +36,7 @@ from emcc_emu.lab.dial_plan import (
     RoutePattern,
     TranslationPattern,
 )
+from emcc_emu.lab.faults import Fault
 from emcc_emu.lab.geography import CIVIC_ELEMENTS, CivicElement, Geolocation, GeolocationFilter
 from emcc_emu.lab.parameters import (
     CallManagerParameters,
@@ -57,11 +59,14 @@ __all__ = [
     "CallingSearchSpace",
     "CivicElement",
     "ClusterConfig",
+    "CommonDeviceConfiguration",
     "DevicePool",
     "DeviceProfile",
     "DigitTransformation",
     "EmccFeatureParameters",
+    "EmccTemplate",
     "Example",
+    "Fault",
     "Gateway",
     "Geolocation",
     "GeolocationFilter",
@@ -135,54 +140,15 @@ class Node(Settings, frozen=True, kw_only=True):
     call_manager: bool = True
     """Whether Cisco CallManager is active on it."""
 
+    ils: bool | None = None
+    """Whether the Intercluster Lookup Service is active on it: on the publisher only, where absent means yes."""
+
+    bulk_provisioning: bool | None = None
+    """Whether Cisco Bulk Provisioning Service is active on it: on the publisher only, where absent means yes. Bulk jobs
+    need it."""
+
     ports: Ports = Ports()
     """Its ports; untouched they are those of the cluster."""
-
-
-class DevicePool(Settings, frozen=True, kw_only=True):
-    """Settings shared by devices in one place."""
-
-    __keyed_by__: ClassVar[str] = "name"
-
-    name: Name
-    """Name of the device pool."""
-
-    call_manager_group: tuple[str, ...] = ()
-    """Nodes that its devices register with, in order; empty is every node that runs CallManager."""
-
-    geolocation: str = ""
-    """Geolocation of its devices, and what a visiting phone's is matched with."""
-
-    local_route_group: str = ""
-    """Route group that Standard Local Route Group stands for; empty is none."""
-
-    adjunct_css: str = ""
-    """Adjunct calling search space, searched first for EMCC phones that are given this pool: the visited country's
-    emergency patterns."""
-
-    user_locale: Literal["English_United_States", "Japanese_Japan"] = "English_United_States"
-    """User locale of devices and profiles that name none."""
-
-    time_zone: str = "UTC"
-    """Time zone of its devices, an IANA name."""
-
-    srst_reference: Address = ""
-    """Survivable gateway named in the phones' files; empty is none."""
-
-
-class BaseDevices(Settings, frozen=True, kw_only=True):
-    """EMCC base devices, made from the EMCC template: one is in use per EMCC login to this cluster."""
-
-    __shorthand__: ClassVar[str] = "count"
-
-    count: Annotated[int, Meta(ge=0, le=30000)] = 50
-    """How many there are: EMCC1, EMCC2, …; a login that finds none free gets code 33."""
-
-    device_pool: str = ""
-    """The template's device pool, used when no roaming pool matches; empty is the cluster's first."""
-
-    device_security_mode: Literal["non_secure", "authenticated", "encrypted"] = "non_secure"
-    """Has to be `non_secure`; anything else makes logins fail with code 43."""
 
 
 class ClusterConfig(Settings, frozen=True, kw_only=True, dict=True):
@@ -228,6 +194,12 @@ class ClusterConfig(Settings, frozen=True, kw_only=True, dict=True):
 
     remote_clusters: tuple[RemoteCluster, ...] = (RemoteCluster(cluster_id="*"),)
     """The clusters it knows; all others of the lab unless listed. `{}` is none (code 36)."""
+
+    common_device_configurations: tuple[CommonDeviceConfiguration, ...] = ()
+    """Common device configurations."""
+
+    emcc_templates: tuple[EmccTemplate, ...] = (EmccTemplate(name="EMCC Base Phone"),)
+    """EMCC templates; the first is the default template unless `base_devices` says otherwise."""
 
     base_devices: BaseDevices = BaseDevices()
     """Its EMCC base devices, or just their number."""
@@ -318,6 +290,16 @@ class ClusterConfig(Settings, frozen=True, kw_only=True, dict=True):
     def device_pools_by_name(self) -> Mapping[str, DevicePool]:
         """Its device pools by name."""
         return {pool.name: pool for pool in self.device_pools}
+
+    @cached_property
+    def emcc_templates_by_name(self) -> Mapping[str, EmccTemplate]:
+        """Its EMCC templates by name."""
+        return {template.name: template for template in self.emcc_templates}
+
+    @cached_property
+    def common_device_configurations_by_name(self) -> Mapping[str, CommonDeviceConfiguration]:
+        """Its common device configurations by name."""
+        return {entry.name: entry for entry in self.common_device_configurations}
 
     @cached_property
     def geolocations_by_name(self) -> Mapping[str, Geolocation]:
@@ -422,6 +404,9 @@ class Lab(Settings, frozen=True, kw_only=True, dict=True):
 
     allow_unequal_region_parameters: bool = False
     """Whether the clusters' EMCC region parameters may differ, to see the one-way audio that follows."""
+
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong from the start on."""
 
     example: Example | None = None
     """Who and what to try first."""

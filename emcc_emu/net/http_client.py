@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, Self, TypeAlias
 from urllib.parse import quote
 
 from emcc_emu.errors import TransportError
+from emcc_emu.net.faults import FaultBoard
 from emcc_emu.net.http_connection import ConnectionLost, HttpConnection, open_connection
 from emcc_emu.trace.recorder import Recorder
 from emcc_emu.wire.http import MAX_BODY_BYTES, Headers, HttpInvalid, HttpResponse, build_request, find_header
@@ -82,10 +83,12 @@ class HttpClient:
         timeout_s: Time for one request, connecting included.
         keep_alive: Keep connections for further requests; False closes each after its answer, as old phones do.
         max_body_bytes: Longest body accepted from a server.
+        faults: What happens to connections and messages on purpose; None for nothing.
     """
 
     __slots__ = (
         "_busy",
+        "_faults",
         "_idle",
         "_keep_alive",
         "_local_ip",
@@ -104,7 +107,9 @@ class HttpClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         keep_alive: bool = True,
         max_body_bytes: int = MAX_BODY_BYTES,
+        faults: FaultBoard | None = None,
     ) -> None:
+        self._faults = faults
         self._local_ip = local_ip
         self._recorder = recorder
         self._ssl_context = ssl_context
@@ -155,6 +160,8 @@ class HttpClient:
         return HttpReply(response.status, response.reason, response.headers, response.body)
 
     async def _ask(self, server: _Server, method: str, data: bytes) -> HttpResponse:
+        if self._faults is not None and self._faults.refuses(server[1]):
+            raise HttpTransportError("refused", f"cannot connect to {_host_field(server)}: refused by a fault")
         connection = self._take_idle(server)
         if connection is None:
             return await self._exchange(await self._connect(server), server, method, data)
@@ -196,6 +203,7 @@ class HttpClient:
                 ssl_context=context,
                 recorder=self._recorder,
                 max_body_bytes=self._max_body_bytes,
+                faults=self._faults,
             )
         except ssl_module.SSLError as error:
             raise HttpTransportError("tls", f"no TLS with {name}: {error}") from None

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl as ssl_module
 
+from emcc_emu.net.faults import FaultBoard
 from emcc_emu.trace.record import Address, Transport
 from emcc_emu.trace.recorder import Recorder
 from emcc_emu.wire.http import HttpInvalid, HttpResponse, ResponseReader
@@ -35,10 +36,12 @@ class HttpConnection(asyncio.Protocol):
         recorder: Told of every request and answer; None records nothing.
         transport_name: `tcp` or `tls`.
         max_body_bytes: Longest body accepted.
+        faults: What happens to messages on purpose; None for nothing.
     """
 
     __slots__ = (
         "_closed",
+        "_faults",
         "_local",
         "_loop",
         "_name",
@@ -57,8 +60,10 @@ class HttpConnection(asyncio.Protocol):
         recorder: Recorder | None,
         transport_name: Transport,
         max_body_bytes: int,
+        faults: FaultBoard | None = None,
     ) -> None:
         self._loop = loop
+        self._faults = faults
         self._recorder = recorder
         self._transport_name: Transport = transport_name
         self._reader = ResponseReader(max_body_bytes=max_body_bytes)
@@ -88,13 +93,30 @@ class HttpConnection(asyncio.Protocol):
         self._reader.expect(method)
         self._raw.clear()
         self._waiter = self._loop.create_future()
-        if self._recorder is not None:  # before the bytes leave, so that no answer can seem older than its request
-            self._recorder.sent("http", self._transport_name, self._local, self._remote, data, self._name)
-        transport.write(data)
+        self._send(transport, data)
         try:
             return await self._waiter
         finally:
             self._waiter = None
+
+    def _send(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Write a request; what a fault drops is never written, and so never answered."""
+        verdict = None
+        if self._faults is not None and self._faults.touches_messages:
+            verdict = self._faults.outgoing("http", self._local, self._remote, data)
+        if self._recorder is not None:  # before the bytes leave, so that no answer can seem older than its request
+            fault = "" if verdict is None else verdict.fault
+            self._recorder.sent("http", self._transport_name, self._local, self._remote, data, self._name, fault)
+        if verdict is None:
+            transport.write(data)
+        elif verdict.delay_s > 0 and not verdict.is_dropped:
+            self._loop.call_later(verdict.delay_s, self._write_late, verdict.payload)
+        elif not verdict.is_dropped:
+            transport.write(verdict.payload)
+
+    def _write_late(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -117,7 +139,8 @@ class HttpConnection(asyncio.Protocol):
             waiter.set_exception(error)
             return
         if responses:
-            self._record_answer()
+            if self._record_answer():
+                return
             waiter.set_result(responses[0])
             if len(responses) > 1 or not self._reader.is_idle:
                 self.abort()
@@ -142,11 +165,16 @@ class HttpConnection(asyncio.Protocol):
         self._record_answer()
         waiter.set_result(response)
 
-    def _record_answer(self) -> None:
+    def _record_answer(self) -> bool:
+        """Record what came; returns whether a fault drops it."""
+        verdict = None
+        if self._faults is not None and self._faults.touches_messages:
+            verdict = self._faults.incoming("http", self._local, self._remote, bytes(self._raw))
         if self._recorder is not None:
-            raw = bytes(self._raw)
-            self._recorder.received("http", self._transport_name, self._local, self._remote, raw, self._name)
+            raw, fault = bytes(self._raw), "" if verdict is None else verdict.fault
+            self._recorder.received("http", self._transport_name, self._local, self._remote, raw, self._name, fault)
         self._raw.clear()
+        return verdict is not None and verdict.is_dropped
 
     def close(self) -> None:
         """Close when all is sent."""
@@ -171,6 +199,7 @@ async def open_connection(
     ssl_context: ssl_module.SSLContext | None,
     recorder: Recorder | None,
     max_body_bytes: int,
+    faults: FaultBoard | None = None,
 ) -> HttpConnection:
     """Connect to a server.
 
@@ -181,6 +210,7 @@ async def open_connection(
         ssl_context: Context for TLS; None for plain TCP.
         recorder: As for `HttpConnection`.
         max_body_bytes: As for `HttpConnection`.
+        faults: As for `HttpConnection`.
 
     Raises:
         OSError: No connection; `ssl.SSLError` when TLS failed.
@@ -194,7 +224,7 @@ async def open_connection(
             endpoint.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
             endpoint.bind((local_ip, 0))
         await loop.sock_connect(endpoint, (host, port))
-        connection = HttpConnection(loop, recorder, "tcp" if ssl_context is None else "tls", max_body_bytes)
+        connection = HttpConnection(loop, recorder, "tcp" if ssl_context is None else "tls", max_body_bytes, faults)
         await loop.create_connection(
             lambda: connection, sock=endpoint, ssl=ssl_context, server_hostname=None if ssl_context is None else host
         )

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from emcc_emu.errors import TftpRefused
+from emcc_emu.net.faults import FaultBoard
 from emcc_emu.net.udp import DatagramSocket
 from emcc_emu.protocol.deadlines import Deadlines, Timed
 from emcc_emu.protocol.tftp_events import Delivered, GaveUp
@@ -121,6 +122,7 @@ class TftpServer:
         lookup: Finds a file.
         recorder: Takes every datagram; ``None`` records nothing.
         limits: Bounds and timing.
+        faults: What happens to datagrams on purpose; ``None`` for nothing.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class TftpServer:
         *,
         recorder: Recorder | None = None,
         limits: TftpLimits | None = None,
+        faults: FaultBoard | None = None,
     ) -> None:
         self.address = address
         """Where requests come in; the real port once started."""
@@ -137,6 +140,7 @@ class TftpServer:
         """What was done so far."""
         self._lookup = lookup
         self._recorder = recorder
+        self._faults = faults
         self._limits = limits or TftpLimits()
         self._listening: DatagramSocket | None = None
         self._pool: list[_Port] = []
@@ -190,8 +194,32 @@ class TftpServer:
         await self.close()
 
     def _receive_request(self, datagram: bytes, peer: Address) -> None:
+        if self._faults is not None and self._faults.touches_messages:
+            self._let_in(self._faults, self.address, datagram, peer, lambda taken: self._take_request(taken, peer))
+            return
         if self._recorder is not None:
             self._recorder.received("tftp", "udp", self.address, peer, datagram)
+        self._take_request(datagram, peer)
+
+    def _let_in(
+        self, faults: FaultBoard, local: Address, datagram: bytes, peer: Address, take: Callable[[bytes], None]
+    ) -> None:
+        """Take a datagram in as its verdict says."""
+        verdict = faults.incoming("tftp", local, peer, datagram)
+        if self._recorder is not None:
+            self._recorder.received("tftp", "udp", local, peer, datagram, "", verdict.fault)
+        if verdict.is_dropped:
+            return
+        if verdict.delay_s > 0:
+            self._loop.call_later(verdict.delay_s, self._take_late, take, verdict.payload)
+        else:
+            take(verdict.payload)
+
+    def _take_late(self, take: Callable[[bytes], None], datagram: bytes) -> None:
+        if self._pool:  # else the server has been closed meanwhile
+            take(datagram)
+
+    def _take_request(self, datagram: bytes, peer: Address) -> None:
         now = self._loop.time()
         port = self._next_free_port()
         running = self._settle(peer)
@@ -268,8 +296,15 @@ class TftpServer:
         return encode_netascii(content) if request.mode == "netascii" else content
 
     def _receive_on(self, port: _Port, datagram: bytes, peer: Address) -> None:
+        if self._faults is not None and self._faults.touches_messages:
+            local = port.socket.address
+            self._let_in(self._faults, local, datagram, peer, lambda taken: self._take_on(port, taken, peer))
+            return
         if self._recorder is not None:
             self._recorder.received("tftp", "udp", port.socket.address, peer, datagram)
+        self._take_on(port, datagram, peer)
+
+    def _take_on(self, port: _Port, datagram: bytes, peer: Address) -> None:
         transfer = self._transfers.get(peer)
         if transfer is None or transfer.port is not port:
             self._answer_stray(port, datagram, peer)
@@ -293,7 +328,7 @@ class TftpServer:
 
     def _send_all(self, transfer: _Transfer) -> None:
         port = transfer.port
-        if self._recorder is not None:
+        if self._recorder is not None or (self._faults is not None and self._faults.touches_messages):
             for datagram, destination in transfer.machine.take_outgoing():
                 self._send(port, datagram, destination)
             return
@@ -302,9 +337,22 @@ class TftpServer:
             send(datagram, destination)
 
     def _send(self, port: _Port, datagram: bytes, destination: Address) -> None:
+        if self._faults is not None and self._faults.touches_messages:
+            self._send_with_faults(self._faults, port, datagram, destination)
+            return
         if self._recorder is not None:
             self._recorder.sent("tftp", "udp", port.socket.address, destination, datagram)
         port.socket.send(datagram, destination)
+
+    def _send_with_faults(self, faults: FaultBoard, port: _Port, datagram: bytes, destination: Address) -> None:
+        local = port.socket.address
+        verdict = faults.outgoing("tftp", local, destination, datagram)
+        if self._recorder is not None:
+            self._recorder.sent("tftp", "udp", local, destination, datagram, "", verdict.fault)
+        if verdict.delay_s > 0 and not verdict.is_dropped:
+            self._loop.call_later(verdict.delay_s, port.socket.send, verdict.payload, destination)
+        elif not verdict.is_dropped:
+            port.socket.send(verdict.payload, destination)
 
     def _finish(self, transfer: _Transfer, peer: Address) -> None:
         for event in transfer.machine.take_events():

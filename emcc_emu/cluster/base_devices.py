@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 
 __all__ = ["BaseDevices", "base_device_name", "base_device_number"]
 
@@ -24,13 +25,12 @@ class BaseDevices:
     """Which base devices exist and which are free; the lowest free number is taken first.
 
     Args:
-        count: How many exist at the start, numbered from 1.
+        numbers: Which exist at the start.
     """
 
-    def __init__(self, count: int) -> None:
-        self._free = list(range(1, count + 1))
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._free = sorted(numbers)
         self._in_use: set[int] = set()
-        self._highest = count
         self._all = set(self._free)
 
     def __len__(self) -> int:
@@ -65,7 +65,6 @@ class BaseDevices:
             self._free.remove(number)
             heapq.heapify(self._free)
         self._all.add(number)
-        self._highest = max(self._highest, number)
         self._in_use.add(number)
 
     def free(self, name: str) -> None:
@@ -75,11 +74,23 @@ class BaseDevices:
             self._in_use.remove(number)
             heapq.heappush(self._free, number)
 
-    def insert(self, count: int) -> list[str]:
-        """Add base devices; numbering goes on from the highest number ever used."""
-        numbers = range(self._highest + 1, self._highest + count + 1)
-        self._highest += count
-        for number in numbers:
+    def numbers(self) -> set[int]:
+        """The numbers of all that exist."""
+        return set(self._all)
+
+    def free_numbers(self) -> list[int]:
+        """The numbers of those that are free, the lowest first."""
+        return sorted(self._free)
+
+    def insert(self, numbers: Iterable[int]) -> None:
+        """Add base devices; a number that exists is left alone."""
+        for number in set(numbers) - self._all:
             self._all.add(number)
             heapq.heappush(self._free, number)
-        return [base_device_name(number) for number in numbers]
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        """Take base devices away; one that is in use stays."""
+        gone = set(numbers) - self._in_use
+        self._all -= gone
+        self._free = [number for number in self._free if number not in gone]
+        heapq.heapify(self._free)

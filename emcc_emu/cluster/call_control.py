@@ -69,7 +69,6 @@ class CallControl:
         timers: WireTimers,
         calendar: Callable[[], float],
     ) -> None:
-        self.config = config
         self.timers = timers
         self.calendar = calendar
         self._state = state
@@ -80,8 +79,12 @@ class CallControl:
         self._by_invite: dict[ServerTransaction, Call] = {}
         self._calls: dict[int, Call] = {}
         self._line_calls: Counter[tuple[str, str]] = Counter()
-        self._emcc_limit = call_media.CodecLimit(config.emcc.region_max_audio_kbps, config.emcc.region_link_loss_type)
         self._count = 0
+
+    @property
+    def config(self) -> ClusterConfig:
+        """The cluster as configured now."""
+        return self._state.config
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -257,7 +260,8 @@ class CallControl:
 
     def codec_limit(self, is_emcc: bool) -> call_media.CodecLimit | None:
         """The EMCC region's limit, which holds for every call of an EMCC phone; None for other calls."""
-        return self._emcc_limit if is_emcc else None
+        emcc = self.config.emcc
+        return call_media.CodecLimit(emcc.region_max_audio_kbps, emcc.region_link_loss_type) if is_emcc else None
 
     def dialog_made(self, leg: Leg) -> None:
         """A leg has its dialog: requests in it find the call."""

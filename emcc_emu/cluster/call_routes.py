@@ -55,12 +55,15 @@ class RouteFinder:
         self, state: ClusterState, registrar: Registrar, trunks: dict[str, Trunk], call_count: CallCount
     ) -> None:
         self._state = state
-        self._config: ClusterConfig = state.config
         self._registrar = registrar
         self._trunks = trunks
         self._call_count = call_count
         self._plan = DialPlan(state.config.route_patterns, state.config.translation_patterns)
         self._turn = 0
+
+    @property
+    def _config(self) -> ClusterConfig:
+        return self._state.config
 
     def find(self, caller: Caller, dialled: str, *, partitions: tuple[str, ...] | None = None) -> Route | Refusal:
         """Where `dialled` leads.

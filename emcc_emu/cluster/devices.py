@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from emcc_emu.cluster.directory import Directory
 from emcc_emu.cluster.records import DeviceLogin, EmccSession
@@ -154,7 +154,7 @@ def _own_phone(
         protocol=phone.protocol,
         is_emcc=False,
         is_third_party=phone.is_third_party,
-        lines=_lines(config, phone.name, source),
+        lines=_lines(config, phone.name, source.lines),
         speed_dials=source.speed_dials,
         services=source.services,
         device_css=config.partitions_of(phone.css),
@@ -192,7 +192,7 @@ def _visitor(config: ClusterConfig, directory: Directory, session: EmccSession, 
         protocol="SIP",
         is_emcc=True,
         is_third_party=False,
-        lines=_lines(config, session.device_name, profile),
+        lines=_lines(config, session.device_name, [line for line in profile.lines if not line.intercom]),
         speed_dials=profile.speed_dials,
         services=profile.services,
         device_css=config.partitions_of(profile.emcc_css),
@@ -212,8 +212,8 @@ def _visitor(config: ClusterConfig, directory: Directory, session: EmccSession, 
     )
 
 
-def _lines(config: ClusterConfig, device_name: str, source: PhoneConfig | DeviceProfile) -> tuple[EffectiveLine, ...]:
-    return tuple(_line(config, device_name, index, line) for index, line in enumerate(source.lines, 1))
+def _lines(config: ClusterConfig, device_name: str, lines: Iterable[Line]) -> tuple[EffectiveLine, ...]:
+    return tuple(_line(config, device_name, index, line) for index, line in enumerate(lines, 1))
 
 
 def _line(config: ClusterConfig, device_name: str, index: int, line: Line) -> EffectiveLine:

@@ -32,6 +32,8 @@ class EmCounters:
     emcc_messages: int = 0
     """EMCC messages taken in, from other clusters and from our own EMApp."""
     emcc_check_user_requests_handled: int = 0
+    unknown_remote_users: int = 0
+    """EMCC logins of users whom no remote cluster knew."""
 
 
 class RequestGate:

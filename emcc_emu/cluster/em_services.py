@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from emcc_emu.cluster.administration import Administration
+from emcc_emu.cluster.bulk_jobs import BulkJobs
 from emcc_emu.cluster.change_credential import CHANGE_CREDENTIAL_PATH, ChangeCredential
 from emcc_emu.cluster.config_files import ConfigFiles
 from emcc_emu.cluster.context import ServiceContext
@@ -25,7 +27,7 @@ from emcc_emu.cluster.tftp import TftpService
 from emcc_emu.cluster.visiting_service import VisitingService
 from emcc_emu.cluster.web import Handler, WebServer
 from emcc_emu.errors import LabError, TransportError
-from emcc_emu.lab.model import Node
+from emcc_emu.lab.model import ClusterConfig, Node
 from emcc_emu.net.http_client import HttpClient
 
 __all__ = ["EmServices", "NodeServices"]
@@ -75,6 +77,8 @@ class EmServices:
         self.home = HomeService(context, self.desk)
         self.updates = RemoteClusterUpdate(context, self._clients)
         self.jobs = Jobs(context, self.update_remote_clusters, self.desk)
+        self.administration = Administration(context)
+        self.bulk_jobs = BulkJobs(context, self.administration.lock)
         self.files = ConfigFiles(context.state)
         self._access = EmAccess(context)
         self.nodes: dict[str, NodeServices] = {}
@@ -96,12 +100,15 @@ class EmServices:
         self.updates.list_configured()
         self.desk.resume()
         self.jobs.start()
+        self.bulk_jobs.resume()
+        self.context.state.config_listeners.append(self._configuration_changed)
         self.context.background.start("first remote cluster update", self.update_remote_clusters())
         self.context.background.start("reconcile", self._reconcile_for_ever())
 
     async def close(self) -> None:
         """Stop everything and release every port. May be called again."""
         self.jobs.close()
+        self.bulk_jobs.close()
         self.desk.close()
         await self.context.background.close()
         await asyncio.gather(*(services.close() for services in self.nodes.values()))
@@ -115,6 +122,20 @@ class EmServices:
         """
         await self.updates.update_all()
         await self.reconciler.run_once()
+
+    def _configuration_changed(self, before: ClusterConfig) -> None:
+        """Let take effect what is not read anew with each request."""
+        after = self.context.config
+        self.jobs.intervals_changed()
+        if after.remote_clusters != before.remote_clusters:
+            self.updates.list_configured()
+            self.context.control.refresh_trunk_peers()
+        for node in after.nodes:
+            was = before.nodes_by_name[node.name]
+            if node.em != was.em:
+                self.nodes[node.name].em_service.is_active = node.em
+            if node.tftp != was.tftp:
+                self.nodes[node.name].tftp.is_active = node.tftp
 
     async def _reconcile_for_ever(self) -> None:
         while True:
@@ -161,5 +182,5 @@ class EmServices:
 
     def _service_urls(self, node_name: str) -> list[str]:
         """EMServices that an EMApp may ask: its own node's first."""
-        names = [node_name, *(name for name in self.nodes if name != node_name and self.nodes[name].node.em)]
+        names = [node_name, *(node.name for node in self.context.config.em_nodes if node.name != node_name)]
         return [f"{self._base_url(name, True)}{EMSERVICE_PATH}" for name in names]

@@ -73,6 +73,7 @@ CODE_UNKNOWN = 0
 CODE_PARSING = 1
 CODE_NO_PROXY_RIGHTS = 10
 CODE_ANOTHER_USER = 18
+CODE_USER_UNKNOWN = 23
 
 _HEADERS = {"Content-Type": RESPONSE_CONTENT_TYPE}
 
@@ -194,6 +195,7 @@ class EmService:
                 case VisitingLogout():
                     return build_emcc_response(await self._visiting.end_by_home(request))
         except EmError as error:
+            self.counters.unknown_remote_users += isinstance(request, EmccLogin) and error.code == CODE_USER_UNKNOWN
             return build_emcc_response(_failure(error))
         except Exception as error:
             log.exception("em_service_failed", node=self.node.name, error=str(error))

@@ -51,6 +51,7 @@ class Jobs:
         self._update = update_remote_clusters
         self._desk = desk
         self._timers: dict[str, CalendarTimer] = {}
+        self._intervals_s: dict[str, float] = {}
         self._jobs = (
             _Job(REMOTE_UPDATE, lambda: context.config.emcc.remote_cluster_update_interval_s, self._update_all),
             _Job(MAINTENANCE, lambda: context.config.emcc.expired_device_maintenance_interval_s, self._maintain),
@@ -60,6 +61,17 @@ class Jobs:
         """Begin; the first run of each job comes one interval from now."""
         for job in self._jobs:
             self._schedule(job)
+
+    def intervals_changed(self) -> None:
+        """Let a job whose interval is another one now run one new interval from now."""
+        for job in self._jobs:
+            if job.name in self._timers and self._intervals_s[job.name] != job.interval_s():
+                self._timers[job.name].cancel()
+                self._schedule(job)
+
+    def next_runs(self) -> dict[str, float]:
+        """Calendar time of the next run of each job, by name."""
+        return {name: timer.due_s for name, timer in self._timers.items()}
 
     def close(self) -> None:
         """Run nothing more."""
@@ -77,6 +89,7 @@ class Jobs:
         return await self._run(job, self._context.clock.time())
 
     def _schedule(self, job: _Job) -> None:
+        self._intervals_s[job.name] = job.interval_s()
         due_s = self._context.clock.time() + job.interval_s()
 
         async def run() -> None:

@@ -9,9 +9,11 @@ import msgspec
 
 __all__ = [
     "EMCC",
+    "FAILED",
     "INTERCLUSTER_SERVICES",
     "PSTN_ACCESS",
     "RSVP_AGENT",
+    "BulkWork",
     "CredentialChange",
     "DeviceLogin",
     "EmccSession",
@@ -27,6 +29,10 @@ PSTN_ACCESS = "PSTN Access"
 RSVP_AGENT = "RSVP Agent"
 INTERCLUSTER_SERVICES = (EMCC, PSTN_ACCESS, RSVP_AGENT)
 """The services of an intercluster service profile, in the order of the administration page."""
+
+
+FAILED = "failed"
+"""First word of the result of a job that did not do its work."""
 
 
 class DeviceLogin(msgspec.Struct, frozen=True, gc=False):
@@ -170,3 +176,25 @@ class JobRecord(msgspec.Struct, frozen=True):
     started_s: float | None = None
     finished_s: float | None = None
     result: str = ""
+
+    @property
+    def status(self) -> str:
+        """`pending`, `processing`, `completed` or `failed`, as the Job Scheduler page shows it."""
+        if self.started_s is None:
+            return "pending"
+        if self.finished_s is None:
+            return "processing"
+        return "failed" if self.result.startswith(FAILED) else "completed"
+
+
+class BulkWork(msgspec.Struct, frozen=True):
+    """What a bulk administration job is to do with EMCC base devices."""
+
+    id: int
+    """Of its job."""
+    action: str
+    """`insert`, `update` or `delete`."""
+    count: int = 0
+    """How many to insert or delete."""
+    resets: bool = False
+    """Whether phones that stand on a base device are reset after an update."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
 
 from emcc_emu.cluster.database import Database, Statement
 from emcc_emu.cluster.records import (
+    BulkWork,
     CredentialChange,
     DeviceLogin,
     EmccSession,
@@ -17,14 +19,19 @@ from emcc_emu.cluster.records import (
     RemoteClusterStatus,
     RemoteLogin,
 )
+from emcc_emu.lab.changes import Change
 
 __all__ = [
     "Rows",
+    "delete_bulk_work",
     "delete_emcc_session",
     "delete_intent",
     "insert_call_record",
     "insert_intent",
     "load_rows",
+    "put_base_devices",
+    "put_bulk_work",
+    "put_change",
     "put_credential",
     "put_device_login",
     "put_emcc_session",
@@ -47,6 +54,11 @@ class Rows:
     credentials: list[CredentialChange]
     remote_clusters: list[RemoteClusterStatus]
     jobs: list[JobRecord]
+    changes: list[Change]
+    """What administrators changed, in the order in which it was first changed."""
+    bulk_work: list[BulkWork]
+    base_devices: list[int] | None
+    """Numbers of the base devices; None before the first bulk job."""
 
 
 def put_device_login(row: DeviceLogin) -> Statement:
@@ -100,6 +112,38 @@ def put_job(job: JobRecord) -> Statement:
     return "INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?)", msgspec.structs.astuple(job)
 
 
+def put_change(change: Change, number: int) -> Statement:
+    """Write everything that administrators changed in one entry of the configuration.
+
+    Args:
+        change: All changes of the entry in one.
+        number: Place in the order in which entries were first changed.
+    """
+    encoded = msgspec.json.encode(change).decode()
+    return "INSERT OR REPLACE INTO configuration VALUES (?,?,?,?)", (change.section, change.name, number, encoded)
+
+
+def put_bulk_work(work: BulkWork) -> Statement:
+    """Write what a job is to do."""
+    return "INSERT OR REPLACE INTO bulk_jobs VALUES (?,?)", (work.id, msgspec.json.encode(work).decode())
+
+
+def delete_bulk_work(job_id: int) -> Statement:
+    """Remove what a job was to do."""
+    return "DELETE FROM bulk_jobs WHERE id = ?", (job_id,)
+
+
+def put_base_devices(numbers: Iterable[int]) -> list[Statement]:
+    """Write which base devices there are, in place of those written before."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return [("DELETE FROM base_devices", ()), *(("INSERT INTO base_devices VALUES (?,?)", pair) for pair in ranges)]
+
+
 def insert_call_record(record: object) -> Statement:
     """Write a call record, whatever its fields are."""
     return "INSERT INTO call_records (record) VALUES (?)", (msgspec.json.encode(record).decode(),)
@@ -115,7 +159,15 @@ def load_rows(database: Database) -> Rows:
         credentials=_read(database, "credentials", CredentialChange),
         remote_clusters=_decode(database, "SELECT status FROM remotecluster", RemoteClusterStatus),
         jobs=_read(database, "jobs", JobRecord),
+        changes=_decode(database, "SELECT change FROM configuration ORDER BY number", Change),
+        bulk_work=_decode(database, "SELECT work FROM bulk_jobs ORDER BY id", BulkWork),
+        base_devices=_base_devices(database),
     )
+
+
+def _base_devices(database: Database) -> list[int] | None:
+    ranges = [(int(str(first)), int(str(last))) for first, last in database.read("SELECT * FROM base_devices")]
+    return [number for first, last in ranges for number in range(first, last + 1)] or None
 
 
 def _read(database: Database, table: str, kind: type[S]) -> list[S]:

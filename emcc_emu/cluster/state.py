@@ -9,41 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import hmac
 from collections.abc import Callable, Iterator
 
 import msgspec
 
-from emcc_emu.cluster.base_devices import BaseDevices
-from emcc_emu.cluster.credentials import is_pin_of, new_credential
-from emcc_emu.cluster.database import Database, DatabaseFailed, Statement
+from emcc_emu.cluster.configured_state import ConfiguredState
+from emcc_emu.cluster.database import Database, Statement
 from emcc_emu.cluster.devices import EffectiveDevice, LineAppearance, build_device
-from emcc_emu.cluster.directory import Directory
 from emcc_emu.cluster.records import (
-    CredentialChange,
     DeviceLogin,
     EmccSession,
     Intent,
-    JobRecord,
     RemoteClusterStatus,
     RemoteLogin,
 )
 from emcc_emu.cluster.records_sql import (
+    Rows,
     delete_emcc_session,
     delete_intent,
     insert_call_record,
     insert_intent,
     load_rows,
-    put_credential,
     put_device_login,
     put_emcc_session,
-    put_job,
     put_remote_cluster,
     put_remote_login,
 )
-from emcc_emu.cluster.reservations import Reservations
 from emcc_emu.cluster.user_places import UserPlaces
-from emcc_emu.errors import EmError
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
 
@@ -52,12 +44,8 @@ __all__ = ["ClusterState"]
 MAX_CALL_RECORDS = 10_000
 """Call records kept in memory for screens; the database keeps all."""
 
-MAX_JOB_RECORDS = 1_000
 
-CODE_DATABASE_ERROR = 6
-
-
-class ClusterState(Reservations):
+class ClusterState(ConfiguredState):
     """The whole knowledge of one cluster.
 
     Args:
@@ -68,32 +56,21 @@ class ClusterState(Reservations):
     """
 
     def __init__(self, config: ClusterConfig, lab: Lab, *, database: Database, clock: Clock) -> None:
-        super().__init__()
-        self.config = config
-        self.lab = lab
-        self.database = database
-        self.clock = clock
-        self.directory = Directory(config)
-        self.own_addresses = frozenset(node.address for node in config.nodes)
-        """Addresses of the cluster's nodes."""
-        self.base_devices = BaseDevices(config.base_devices.count)
+        rows = load_rows(database)
+        super().__init__(config, lab, rows, database=database, clock=clock)
         self.remote_clusters: dict[str, RemoteClusterStatus] = {}
         """By cluster ID: what the last update of each remote cluster said."""
         self.call_records: collections.deque[object] = collections.deque(maxlen=MAX_CALL_RECORDS)
-        self.jobs: collections.deque[JobRecord] = collections.deque(maxlen=MAX_JOB_RECORDS)
         self.device_listeners: list[Callable[[str], None]] = []
         """Called with a device name whenever what `device` answers for it has changed."""
-        self._started_s = int(clock.time())
         self._logins: dict[str, DeviceLogin] = {}
         self._remote_logins: dict[str, RemoteLogin] = {}
         self._sessions: dict[str, EmccSession] = {}
         self._intents: dict[int, Intent] = {}
-        self._credentials: dict[str, CredentialChange] = {}
         self._places = UserPlaces()
         self._effective: dict[str, EffectiveDevice] = {}
         self._next_intent = 1
-        self._next_job = 1
-        self._load()
+        self._load(rows)
 
     # ------------------------------------------------------------------ devices and numbers
 
@@ -141,10 +118,13 @@ class ClusterState(Reservations):
     def stamp_s(self, device_name: str) -> int:
         """The number in the version stamp of the device's configuration file."""
         rows = (self._logins.get(device_name), self._remote_logins.get(device_name), self._sessions.get(device_name))
-        return int(max([self._started_s, *(row.stamp_s for row in rows if row is not None)]))
+        return int(max([self.configured_s, *(row.stamp_s for row in rows if row is not None)]))
 
     def _next_stamp(self, device_name: str) -> float:
         return float(max(int(self.clock.time()), self.stamp_s(device_name) + 1))
+
+    def _config_replaced(self) -> None:
+        self._effective.clear()
 
     def _changed(self, device_name: str) -> None:
         self._effective.pop(device_name, None)
@@ -381,32 +361,7 @@ class ClusterState(Reservations):
         if intent is not None:
             self._intents.pop(intent.id, None)
 
-    # ------------------------------------------------------------------ credentials
-
-    def is_pin_right(self, user_id: str, pin: str) -> bool:
-        """Whether this is the PIN of one of our users, changed ones included."""
-        change = self._credentials.get(user_id)
-        if change is not None:
-            return is_pin_of(change, pin)
-        user = self.directory.user(user_id)
-        return user is not None and hmac.compare_digest(user.pin.encode(), pin.encode())
-
-    def must_change_pin(self, user_id: str) -> bool:
-        """Whether the user has to change the PIN before the next login."""
-        user = self.directory.user(user_id)
-        return user is not None and user.pin_must_change and user_id not in self._credentials
-
-    async def change_pin(self, user_id: str, pin: str) -> None:
-        """Write a new PIN.
-
-        Raises:
-            EmError: 6, the database failed.
-        """
-        change = new_credential(user_id, pin)
-        await self._commit(put_credential(change))
-        self._credentials[user_id] = change
-
-    # ------------------------------------------------------------------ remote clusters, jobs, calls
+    # ------------------------------------------------------------------ remote clusters, calls
 
     def remote_cluster(self, cluster_id: str) -> RemoteClusterStatus | None:
         """What we know about another cluster; None when it is not configured here."""
@@ -421,14 +376,6 @@ class ClusterState(Reservations):
         await self._commit(put_remote_cluster(status))
         self.remote_clusters[status.cluster_id] = status
 
-    async def write_job(self, name: str, due_s: float, started_s: float, result: str) -> JobRecord:
-        """Write one finished run of a job."""
-        self._next_job += 1
-        job = JobRecord(self._next_job - 1, name, due_s, started_s, self.clock.time(), result)
-        await self._commit(put_job(job))
-        self.jobs.append(job)
-        return job
-
     def write_call_record(self, record: object) -> asyncio.Future[None]:
         """Write a call record (any dataclass or Struct); the future is done when it is on the disk."""
         self.call_records.append(record)
@@ -436,23 +383,13 @@ class ClusterState(Reservations):
 
     # ------------------------------------------------------------------ inside
 
-    async def _commit(self, *statements: Statement) -> None:
-        try:
-            await asyncio.shield(self.database.commit(*statements))
-        except DatabaseFailed as error:
-            raise EmError(CODE_DATABASE_ERROR) from error
-
-    def _load(self) -> None:
-        rows = load_rows(self.database)
+    def _load(self, rows: Rows) -> None:
         self._logins = {row.device_name: row for row in rows.logins}
         self._remote_logins = {row.device_name: row for row in rows.remote_logins}
         self._sessions = {row.device_name: row for row in rows.sessions}
         self._intents = {row.id: row for row in rows.intents}
-        self._credentials = {row.user_id: row for row in rows.credentials}
         self.remote_clusters.update({row.cluster_id: row for row in rows.remote_clusters})
-        self.jobs.extend(rows.jobs)
         self._next_intent = max(self._intents, default=0) + 1
-        self._next_job = max((job.id for job in rows.jobs), default=0) + 1
         for login in self.logins():
             if login.user_id is not None:
                 self._places.note(login.user_id, login.profile, login.device_name)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from emcc_emu.lab.device_pools import BaseDevices
 from emcc_emu.lab.devices import DeviceProfile, PhoneConfig, User
 from emcc_emu.lab.model import ClusterConfig, Lab, Node, Ports
 from emcc_emu.lab.parameters import EmccFeatureParameters
@@ -76,14 +77,14 @@ def _with_local_defaults(cluster: ClusterConfig) -> ClusterConfig:
     pool = cluster.device_pools[0].name if cluster.device_pools else ""
     call_managers = tuple(node.name for node in cluster.nodes if node.call_manager)
     profiles = cluster.device_profiles_by_name
-    base_devices = cluster.base_devices
     return replace(
         cluster,
         cluster_id=cluster.cluster_id or cluster.name,
-        nodes=tuple(_with_ports(node, cluster.ports) for node in cluster.nodes),
+        nodes=tuple(_with_services(_with_ports(node, cluster.ports), cluster.nodes[0]) for node in cluster.nodes),
         emcc=_with_servers(cluster.emcc, cluster),
         intercluster_service_profile=_with_trunks(cluster.intercluster_service_profile, cluster),
-        base_devices=replace(base_devices, device_pool=base_devices.device_pool or pool),
+        base_devices=_with_template(cluster, pool),
+        emcc_templates=tuple(replace(entry, device_pool=entry.device_pool or pool) for entry in cluster.emcc_templates),
         device_pools=tuple(
             replace(entry, call_manager_group=entry.call_manager_group or call_managers)
             for entry in cluster.device_pools
@@ -95,8 +96,27 @@ def _with_local_defaults(cluster: ClusterConfig) -> ClusterConfig:
     )
 
 
+def _with_template(cluster: ClusterConfig, pool: str) -> BaseDevices:
+    """The base devices with their default template and its device pool."""
+    base_devices = cluster.base_devices
+    name = _named(base_devices.template, [entry.name for entry in cluster.emcc_templates], 0)
+    template = cluster.emcc_templates_by_name.get(name)
+    of_template = template.device_pool if template is not None else ""
+    return replace(base_devices, template=name, device_pool=base_devices.device_pool or of_template or pool)
+
+
 def _with_ports(node: Node, ports: Ports) -> Node:
     return replace(node, ports=ports) if node.ports == Ports() else node
+
+
+def _with_services(node: Node, publisher: Node) -> Node:
+    """The node with the services that run on the publisher only, where nothing else is said."""
+    is_publisher = node.name == publisher.name
+    return replace(
+        node,
+        ils=is_publisher if node.ils is None else node.ils,
+        bulk_provisioning=is_publisher if node.bulk_provisioning is None else node.bulk_provisioning,
+    )
 
 
 def _with_servers(emcc: EmccFeatureParameters, cluster: ClusterConfig) -> EmccFeatureParameters:

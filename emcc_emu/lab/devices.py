@@ -75,6 +75,9 @@ class Line(Settings, frozen=True, kw_only=True):
     forward_unregistered: DialedNumber = ""
     """Where calls go while the device is not registered."""
 
+    intercom: bool = False
+    """Whether it is an intercom line, which needs a phone that stays where it is: EMCC logins leave it out."""
+
     max_calls: Annotated[int, Meta(ge=1, le=200)] = 4
     """Calls that the line holds at once."""
 
@@ -270,6 +273,9 @@ class User(Settings, frozen=True, kw_only=True):
 
     pin_must_change: bool = False
     """Whether the PIN has to be changed at the next login (code 41)."""
+
+    locked: bool = False
+    """Whether an administrator has locked the PIN: every login is refused with code 2."""
 
     enable_emcc: bool = True
     """Enable Extension Mobility Cross Cluster (code 31). The product's default is off."""

@@ -142,6 +142,27 @@ class CallManagerParameters(Settings, frozen=True, kw_only=True):
     stop_routing_on_user_busy: bool = True
     """Whether 486 from one route list member ends the search."""
 
+    privacy: bool = True
+    """Privacy Setting, for device profiles whose own is `default`."""
+
+    single_button_barge: Literal["off", "barge", "cbarge"] = "off"
+    """Single Button Barge/CBarge Policy, for device profiles whose own is `default`. The guide lets it win wherever it
+    differs from the device pool's, so a device pool has none here."""
+
+    join_across_lines: bool = False
+    """Join Across Lines Policy, likewise."""
+
+    always_use_prime_line: bool = False
+    """Always Use Prime Line, for device profiles whose own is `default`."""
+
+    always_use_prime_line_for_voice_message: bool = False
+    """Always Use Prime Line for Voice Message, for device profiles whose own is `default`."""
+
+    auto_registration: bool = False
+    """Whether a phone that nobody configured gets a device when it registers. Has to be off where EMCC is deployed:
+    a phone that registers at its user's home after the logout then has a device in two clusters, and the next login
+    fails with code 37."""
+
     max_phones: Annotated[int, Meta(ge=1, le=60000)] = 60000
     """Capacity of the cluster; phones and two for each EMCC base device have to fit."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -107,6 +108,23 @@ class Clock:
         self._arm()
         return ran
 
+    def next_due_s(self) -> float:
+        """Calendar time at which the next work is due, `math.inf` when none waits."""
+        self._drop_cancelled()
+        return self._heap[0][0] if self._heap else math.inf
+
+    async def move_offset(self, offset_s: float) -> list[RanWork]:
+        """Make the offset exactly that, and wait for the work that is due then.
+
+        For several processes that move in step: each is told the same offset. An offset behind the present one only
+        makes work run that is due now.
+
+        Args:
+            offset_s: Calendar time minus wall time, seconds.
+        """
+        self._offset_s = max(self._offset_s, offset_s)
+        return await self.advance(0.0)
+
     async def close(self) -> None:
         """Cancel everything that waits and everything that runs."""
         if self._handle is not None:
@@ -122,11 +140,14 @@ class Clock:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        while self._heap and self._heap[0][2].is_cancelled:
-            heapq.heappop(self._heap)
+        self._drop_cancelled()
         if self._heap:
             delay_s = min(max(self._heap[0][0] - self.time(), 0.0), MAX_SLEEP_S)
             self._handle = asyncio.get_running_loop().call_later(delay_s, self._run_due)
+
+    def _drop_cancelled(self) -> None:
+        while self._heap and self._heap[0][2].is_cancelled:
+            heapq.heappop(self._heap)
 
     def _run_due(self) -> None:
         self._handle = None

@@ -8,7 +8,16 @@ from collections.abc import Iterable
 
 from emcc_emu.errors import InputError
 
-__all__ = ["MAX_MISTAKES_SHOWN", "Mistake", "Path", "input_error", "nearest_word", "path_text", "show_value"]
+__all__ = [
+    "MAX_MISTAKES_SHOWN",
+    "Mistake",
+    "Path",
+    "input_error",
+    "nearest_word",
+    "path_text",
+    "plain_error",
+    "show_value",
+]
 
 MAX_MISTAKES_SHOWN = 50
 """Mistakes listed in one error; the rest is only counted."""
@@ -69,3 +78,12 @@ def input_error(file_name: str, mistakes: Iterable[Mistake]) -> InputError:
     if len(ordered) > MAX_MISTAKES_SHOWN:
         lines.append(f"{file_name}: and {len(ordered) - MAX_MISTAKES_SHOWN} more mistakes")
     return InputError("\n".join(lines))
+
+
+def plain_error(mistakes: Iterable[Mistake]) -> InputError:
+    """The error that lists mistakes which are in no file, one per line as `field: problem`."""
+    lines = [mistake.text() for mistake in mistakes]
+    shown = lines[:MAX_MISTAKES_SHOWN]
+    if len(lines) > len(shown):
+        shown.append(f"and {len(lines) - len(shown)} more mistakes")
+    return InputError("\n".join(shown))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path as FilePath
-from typing import Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from emcc_emu.errors import InputError
 from emcc_emu.settings.counting import counted_copies, has_counter, without_braces
 from emcc_emu.settings.declaration import Settings
-from emcc_emu.settings.mistakes import Mistake, Path, nearest_word, show_value
+from emcc_emu.settings.mistakes import Mistake, Path, nearest_word, plain_error, show_value
 from emcc_emu.settings.plans import (
     AddressPlan,
     KeyedPlan,
@@ -22,9 +23,9 @@ from emcc_emu.settings.plans import (
     settings_of,
 )
 from emcc_emu.settings.scalars import ScalarPlan, ScalarRefused, scalar_value
-from emcc_emu.settings.yaml_tree import MAX_FILE_BYTES, Branch, Entry, Leaf, Listing, Tree, parse_tree
+from emcc_emu.settings.yaml_tree import MAX_FILE_BYTES, Branch, Entry, Leaf, Listing, Tree, parse_tree, tree_of
 
-__all__ = ["Reading", "read_settings", "read_text_file"]
+__all__ = ["Reading", "read_changes", "read_record", "read_settings", "read_text_file"]
 
 Top = TypeVar("Top", bound=Settings)
 
@@ -80,6 +81,53 @@ def read_settings(text: str, settings_class: type[Top]) -> Reading[Top]:
     value = reader.record(RecordPlan(settings_class), tree, ())
     settings = cast(Top, value) if not reader.mistakes else None
     return Reading(settings, tuple(reader.mistakes), reader.lines)
+
+
+def read_record(settings_class: type[Top], values: Mapping[str, Any], path: Path = ()) -> Top:
+    """Settings from values that did not come from a file, such as the body of a request.
+
+    Args:
+        settings_class: Its class.
+        values: By the names that a file uses, spelt as in a file; numbers and truth values may be what JSON has.
+        path: What messages call the whole.
+
+    Raises:
+        InputError: They have mistakes; its text lists all of them.
+    """
+    reader = _Reader()
+    value = reader.record(RecordPlan(settings_class), tree_of(dict(values)), path)
+    if reader.mistakes:
+        raise plain_error(reader.mistakes)
+    return cast(Top, value)
+
+
+def read_changes(settings_class: type[Settings], values: Mapping[str, Any], path: Path = ()) -> dict[str, object]:
+    """New values of some fields of settings, by attribute; `None` puts a field back to its default.
+
+    Args:
+        settings_class: Their class.
+        values: By the names that a file uses, spelt as in a file; numbers and truth values may be what JSON has.
+        path: What messages call the settings.
+
+    Raises:
+        InputError: There are mistakes; its text lists all of them.
+    """
+    settings = {setting.key: setting for setting in settings_of(settings_class)}
+    reader = _Reader()
+    changes: dict[str, object] = {}
+    for name, value in values.items():
+        setting = settings.get(name)
+        if value is None and setting is not None and not setting.is_required:
+            changes[setting.field] = _default(setting)
+        else:
+            reader.field(settings, Entry(Leaf(name, 0), tree_of(value)), path, changes)
+    if reader.mistakes:
+        raise plain_error(reader.mistakes)
+    return changes
+
+
+def _default(setting: Setting) -> object:
+    return setting.default() if callable(setting.default) else setting.default
 
 
 class _Reader:

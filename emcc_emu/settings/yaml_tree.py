@@ -7,13 +7,25 @@ nesting nor aliases that multiply ("billion laughs") cost more than a message.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from emcc_emu.settings.mistakes import Mistake
 
-__all__ = ["MAX_DEPTH", "MAX_FILE_BYTES", "MAX_NODES", "Branch", "Entry", "Leaf", "Listing", "Tree", "parse_tree"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_FILE_BYTES",
+    "MAX_NODES",
+    "Branch",
+    "Entry",
+    "Leaf",
+    "Listing",
+    "Tree",
+    "parse_tree",
+    "tree_of",
+]
 
 MAX_FILE_BYTES = 8_000_000
 """Longest file that is read."""
@@ -92,6 +104,21 @@ def parse_tree(text: str) -> tuple[Tree, None] | tuple[None, Mistake]:
         return None, Mistake((), f"is no YAML: {error.problem or error.context}", mark.line + 1 if mark else 1)
     except yaml.YAMLError as error:
         return None, Mistake((), f"is no YAML: {str(error).splitlines()[0]}", 1)
+
+
+def tree_of(value: object) -> Tree:
+    """The tree that a file would give for a plain value: None, truth values, numbers, texts, lists and mappings."""
+    match value:
+        case None:
+            return Leaf("", 0)
+        case bool():
+            return Leaf(str(value).lower(), 0)
+        case Mapping():
+            return Branch(0, [Entry(Leaf(str(key), 0), tree_of(entry)) for key, entry in value.items()])
+        case list() | tuple():
+            return Listing(0, [tree_of(entry) for entry in value])
+        case _:
+            return Leaf(str(value), 0, is_quoted=True)
 
 
 class _Builder:

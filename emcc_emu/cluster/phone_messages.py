@@ -11,7 +11,7 @@ import structlog
 
 from emcc_emu.cluster.sip_node import HeaderLine
 from emcc_emu.protocol.sip_flow import Flow
-from emcc_emu.wire import remotecc, sip
+from emcc_emu.wire import sip
 from emcc_emu.wire.service_control import build_service_control
 
 if TYPE_CHECKING:
@@ -37,16 +37,10 @@ def send_service_control(registration: Registration, action: str, config_stamp: 
     _send(registration, "NOTIFY", headers, body)
 
 
-def send_settings(registration: Registration) -> None:
+def send_settings(registration: Registration, content_type: str, body: bytes) -> None:
     """The REFER after a Cisco phone's registration: do not disturb, hunt group state, and each line's lamps."""
     node = registration.node
     content_id = f"{node.identity.tag()}@{node.ip}"
-    content_type, body = remotecc.build_settings_refer(
-        [
-            remotecc.LineSettings(line=line.index, message_waiting=False, forward_all=line.forward_all)
-            for line in registration.device.lines
-        ]
-    )
     headers = (
         ("Expires", "0"),
         ("Refer-To", f"cid:{content_id}"),

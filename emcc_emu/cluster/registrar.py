@@ -18,6 +18,7 @@ from emcc_emu.cluster.phone_messages import (
     send_service_control,
     send_settings,
 )
+from emcc_emu.cluster.register_bodies import RegisterBodies
 from emcc_emu.cluster.registration import (
     ContactIdentity,
     Registration,
@@ -86,6 +87,7 @@ class Registrar:
         sis = SERVER_SIS_OPTION.get(major, SERVER_SIS_OPTION[14])
         self._supported_cisco = f"X-cisco-srtp-fallback,X-cisco-sis-{sis}"
         self._supported_other = f"X-cisco-sis-{sis}"
+        self._bodies = RegisterBodies()
         self._by_device: dict[str, Registration] = {}
         self._by_call_id: dict[str, Registration] = {}
         self._by_path: dict[object, Registration | list[Registration]] = {}
@@ -269,12 +271,12 @@ class Registrar:
         registration.read(request, flow, number)
         registration.interval_s = interval_s
         registration.other_lines = other_lines
-        options = remotecc.read_register_body(request.get("Content-Type") or "", request.body)
-        registration.is_bulk = options.is_bulk or is_bulk
+        said = self._bodies.read(request)
+        registration.is_bulk = said.is_bulk or is_bulk
         self._link(registration)
         self._extend(registration)
         echo = contact.line if is_same else mark_new_registration(contact.line)
-        self._answer(registration, transaction, request, echo, options)
+        self._answer(registration, transaction, request, echo, said.answer)
         if not is_same:
             self._welcome(registration)
 
@@ -288,7 +290,7 @@ class Registrar:
             expires_s=registration.interval_s,
         )
         if not device.is_third_party:
-            send_settings(registration)
+            send_settings(registration, *self._bodies.settings(tuple(line.forward_all for line in device.lines)))
         elif not self._quiet_third_party:
             send_message_waiting(registration)
         if self.on_change is not None:
@@ -325,7 +327,7 @@ class Registrar:
         transaction: ServerTransaction,
         request: sip.SipRequest,
         contact_line: str,
-        options: remotecc.RegisterBody | None = None,
+        body: bytes = b"",
     ) -> None:
         is_third_party = registration.device.is_third_party
         headers: list[HeaderLine] = [
@@ -333,10 +335,8 @@ class Registrar:
             ("Contact", contact_line),
             ("Supported", self._supported_other if is_third_party else self._supported_cisco),
         ]
-        body = b""
-        if options is not None and options.options is not None:
+        if body:
             headers.append(("Content-Type", remotecc.RESPONSE_TYPE))
-            body = remotecc.build_optionsind_answer(options.options)
         node = registration.node
         node.endpoint.respond(transaction, node.reply(request, 200, headers=headers, body=body))
 

@@ -156,7 +156,10 @@ class Registration(WaitingItem):
 
     @property
     def contact_uri(self) -> str:
-        """URI to which requests for the phone are sent."""
+        """URI to which requests for the phone are sent; taken from the line, which saves a string per phone."""
+        start, end = self.contact_line.rfind("<", 0, self.contact_line.find(">")), self.contact_line.find(">")
+        if start >= 0 and '"' not in self.contact_line[:start]:
+            return self.contact_line[start + 1 : end]
         return sip.parse_name_addr(self.contact_line).uri
 
     @property

@@ -36,6 +36,7 @@ class NodeIdentity:
         "_branch_count",
         "_call_count",
         "_call_id_count",
+        "_call_id_end",
         "_call_leg_id",
         "_date",
         "_date_second",
@@ -58,6 +59,8 @@ class NodeIdentity:
         self._branch_count = rng.randrange(0x100, 0x1000)
         self._call_count = 0
         self._call_id_count = 0
+        # The address part never changes, and taking an address apart is the dear part of a Call-ID.
+        self._call_id_end = shapes.cucm_call_id(ip, guid_word=0, time_word=0, counter=0).split("-", 3)[3]
         self._leg_count = rng.randrange(1000, 90_000)
         self._call_leg_id = rng.randrange(20_000_000, 40_000_000)
         self._time_word = rng.getrandbits(32)
@@ -74,7 +77,7 @@ class NodeIdentity:
         self._call_id_count += 1
         self._time_word = (self._time_word + 1) & 0xFFFFFFFF
         guid_word = self._rng.getrandbits(32) if call is None else call.guid_word
-        return shapes.cucm_call_id(self.ip, guid_word=guid_word, time_word=self._time_word, counter=self._call_id_count)
+        return f"{guid_word:08x}-{self._time_word:08x}-{self._call_id_count:x}-{self._call_id_end}"
 
     def cisco_guid(self, call: CallIdentity) -> str:
         """The Cisco-Guid header of a call."""

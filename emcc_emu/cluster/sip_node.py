@@ -129,19 +129,25 @@ class SipNode:
             body: The body.
             max_forwards: Max-Forwards; an OPTIONS ping of Unified CM carries 0.
         """
-        lines = [
-            ("From", f"<{from_uri}>;tag={self.identity.tag()}"),
-            ("To", f"<{to_uri}>"),
-            ("Date", self.date()),
-            ("Call-ID", self.identity.call_id()),
-            ("User-Agent", self.identity.product),
-            ("CSeq", f"101 {method}"),
-            ("Contact", f"<{self.contact_uri('', transport)}>"),
-            *headers,
-            ("Max-Forwards", str(max_forwards)),
+        names = [*_NAMES_OUT_OF_DIALOG]
+        values = [
+            f"<{from_uri}>;tag={self.identity.tag()}",
+            f"<{to_uri}>",
+            self.date(),
+            self.identity.call_id(),
+            self.identity.product,
+            f"101 {method}",
+            str(max_forwards),
+            f"<{self.contact_uri('', transport)}>",
         ]
-        return sip.SipRequest(method, uri, sip.Headers(lines), body)
+        for name, value in headers:
+            names.append(name)
+            values.append(value)
+        keys = [sip.header_key(name) for name in names]
+        return sip.SipRequest(method, uri, sip.Headers.from_columns(keys, names, values), body)
 
+
+_NAMES_OUT_OF_DIALOG = ("From", "To", "Date", "Call-ID", "User-Agent", "CSeq", "Max-Forwards", "Contact")
 
 _KEYS_BEFORE_SERVER = ("from", "to", "date", "call-id")
 _NAMES_BEFORE_SERVER = ("From", "To", "Date", "Call-ID")

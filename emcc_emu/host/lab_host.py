@@ -259,13 +259,17 @@ class LabHost:
         )
         assert process.stdin is not None and process.stdout is not None  # both were asked for
         process.stdin.write(msgspec.json.encode(job) + b"\n")
-        await self._hear_hello(name, process, process.stdout)
+        try:
+            await self._hear_hello(name, process.stdout)
+        except BaseException:  # another cluster failed, or this one: no process may stay behind
+            await _end(process)
+            raise
         asker = Asker(name, process.stdin)
         reading = asyncio.create_task(asker.read(process.stdout))
         self._processes[name] = _Process(job, process, asker, reading)
         self._watch(name, process)
 
-    async def _hear_hello(self, name: str, process: asyncio.subprocess.Process, output: asyncio.StreamReader) -> None:
+    async def _hear_hello(self, name: str, output: asyncio.StreamReader) -> None:
         """Wait until the cluster listens."""
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -274,7 +278,6 @@ class LabHost:
             line = b""
         answer = msgspec.json.decode(line, type=Answer) if line else Answer(0, error="its process ended")
         if answer.error:
-            await _end(process)
             raise LabError(f"cluster {name} did not start: {answer.error}")
 
     def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:

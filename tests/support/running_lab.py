@@ -24,7 +24,9 @@ from emcc_emu.lab.defaults import with_addresses
 from emcc_emu.lab.load import load_lab
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
+from emcc_emu.net.http_client import HttpClient
 from emcc_emu.protocol.sip_flow import Address
+from emcc_emu.wire.em_form import FORM_CONTENT_TYPE, encode_form
 from phones.downloads import FileServer
 from phones.identity import PhoneIdentity
 from phones.phone import Phone
@@ -98,12 +100,17 @@ class RunningLab:
         """Stop one cluster before the others."""
         await self.clusters.pop(name).__aexit__(None, None, None)
 
+    def file_servers(self, cluster: str) -> list[FileServer]:
+        """A cluster's TFTP servers, as DHCP option 150 would give them to its phones."""
+        nodes = self.lab.by_name[cluster].nodes
+        return [FileServer(node.address, node.ports.tftp, node.ports.tftp_http) for node in nodes]
+
     def make_phone(self, name: str) -> Phone:
         """A phone of the lab, switched off."""
         cluster = self.lab.cluster_of_phone(name)
         assert cluster is not None
-        servers = [FileServer(node.address, node.ports.tftp, node.ports.tftp_http) for node in cluster.nodes]
-        return Phone(PhoneIdentity(name, address=self.address_of(name)), servers, rng=random.Random(name))
+        identity = PhoneIdentity(name, address=self.address_of(name))
+        return Phone(identity, self.file_servers(cluster.name), rng=random.Random())
 
     async def phone(self, name: str, *, answers: bool = False) -> Phone:
         """A phone of the lab that has booted and registered."""
@@ -111,6 +118,23 @@ class RunningLab:
         phone.calls.is_auto_answer = answers
         await phone.wait_registered(timeout_s=PATIENCE_S)
         return phone
+
+    async def api(self, cluster: str, action: str) -> str:
+        """EMService's answer to a request of the lab's application user."""
+        app = "<appInfo><appID>emproxy</appID><appCertificate>emproxy-2580</appCertificate></appInfo>"
+        return await self.post(cluster, f"<request>{app}{action}</request>")
+
+    async def post(self, cluster: str, document: str | bytes) -> str:
+        """EMService's answer to a document."""
+        async with HttpClient() as client:
+            reply = await client.request(
+                "POST",
+                f"http://{self.node(cluster)}:8080/emservice/EMServiceServlet",
+                headers=[("Content-Type", FORM_CONTENT_TYPE)],
+                body=encode_form(document),
+            )
+        assert reply.status == 200
+        return reply.body.decode()
 
     def registration(self, cluster: str, device: str) -> Any:
         """What a cluster knows of a phone's registration, None when it is not registered."""

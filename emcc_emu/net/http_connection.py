@@ -217,7 +217,7 @@ async def open_connection(
     """
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    endpoint = socket.socket(family, socket.SOCK_STREAM)
+    endpoint = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio leaves Nagle on
     try:
         endpoint.setblocking(False)
         if local_ip is not None:

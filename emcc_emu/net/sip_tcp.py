@@ -216,7 +216,7 @@ def bound_stream_socket(local_ip: str) -> socket.socket:
     Raises:
         TransportError: The address is not ours, or no port is free.
     """
-    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio leaves Nagle on
     try:
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -108,5 +108,6 @@ class EmQueries:
             if len(users) > 1:
                 raise EmError(CODE_SEVERAL_USERS)
             principal.require_right_for(users[0].user_id)
-            results.append(CheckUserResult(typed, users[0].user_id))
+            is_other_key = query.login_type in ("SP", "DN")
+            results.append(CheckUserResult(typed if is_other_key else users[0].user_id, users[0].user_id))
         return build_check_user_results(results)

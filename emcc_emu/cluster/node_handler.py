@@ -13,7 +13,7 @@ import structlog
 from emcc_emu.cluster.call_control import CallControl
 from emcc_emu.cluster.phone_refers import answer_phone_refer
 from emcc_emu.cluster.registrar import Registrar
-from emcc_emu.cluster.sip_node import SipNode
+from emcc_emu.cluster.sip_node import SipNode, is_in_dialog
 from emcc_emu.cluster.trunks import Trunk
 from emcc_emu.errors import SipInvalid
 from emcc_emu.lab.model import ClusterConfig
@@ -113,7 +113,7 @@ class NodeHandler:
     def _options(self, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
         """The hot path: a ping from a trunk's peer, a gateway or a registered phone gets an empty 200."""
         node = self.node
-        if request.to.tag is not None:
+        if is_in_dialog(request):
             self._in_dialog(transaction, request, flow)
             return
         status = 200 if self._is_known(flow.remote[0]) else 503
@@ -130,13 +130,13 @@ class NodeHandler:
         self._registrar.receive(self.node, transaction, request, flow)
 
     def _invite(self, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
-        if request.to.tag is not None:
+        if is_in_dialog(request):
             self._in_dialog(transaction, request, flow)
         elif isinstance(transaction, InviteServerTransaction):
             self._calls.invite_received(self.node, transaction, request, flow)
 
     def _refer(self, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
-        if request.to.tag is not None:
+        if is_in_dialog(request):
             self._in_dialog(transaction, request, flow)
             return
         is_registered = self._registrar.knows_address(flow.remote[0])
@@ -146,7 +146,7 @@ class NodeHandler:
         event = (request.get("Event") or "").partition(";")[0].strip().lower()
         if event == HOOK_STATE_EVENT and self._registrar.knows_address(flow.remote[0]):
             self.node.endpoint.respond(transaction, self.node.reply(request, 200))
-        elif request.to.tag is not None:
+        elif is_in_dialog(request):
             self._in_dialog(transaction, request, flow)
         else:
             raise _bad_event(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,17 @@ __all__ = ["ContactIdentity", "Registration", "RegistrationView", "read_contact"
 
 CISCO_INSTANCE_PREFIX = "<urn:uuid:00000000-0000-0000-0000-"
 """Start of a `+sip.instance` that holds a MAC address; anyone else's instance is a random UUID."""
+
+MAX_PORT = 65535
+
+_USUAL_CONTACT = re.compile(
+    r'<(sip:[^@<>"\s;?]*@([0-9.]{7,15}):([1-9][0-9]{0,4})(?:;transport=[a-z]+)?)>'
+    r';\+sip\.instance="<urn:uuid:0{8}-0{4}-0{4}-0{4}-[0-9a-f]{12}>"'
+    r';\+u\.sip!devicename\.ccm\.cisco\.com="([A-Za-z0-9]{1,50})"'
+    r';\+u\.sip!model\.ccm\.cisco\.com="[0-9]{1,6}"'
+)
+"""The Contact of a Cisco phone to the letter: recognised at a tenth of what taking it apart costs, which is a fifth of
+a whole registration. Any other form goes the general way."""
 
 SERVICE_CONTROL_OPTION = "x-cisco-service-control"
 
@@ -47,6 +59,11 @@ def read_contact(request: sip.SipRequest) -> ContactIdentity:
     Raises:
         SipInvalid: 400 for `Contact: *`, which Unified CM does not support, for none, and for a broken one.
     """
+    written = request.headers.lines("Contact")
+    if len(written) == 1 and (usual := _USUAL_CONTACT.fullmatch(written[0])) is not None:
+        uri, host, port, device_name = usual.groups()
+        if int(port) <= MAX_PORT:
+            return ContactIdentity(written[0], uri, (host, int(port)), device_name.upper(), False, None)
     lines = request.headers.get_all("Contact")
     if not lines:
         raise SipInvalid("Missing Contact")

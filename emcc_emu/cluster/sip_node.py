@@ -12,7 +12,7 @@ from emcc_emu.net.sip import SipEndpoint
 from emcc_emu.protocol.sip_flow import Flow
 from emcc_emu.wire import sip
 
-__all__ = ["ALLOW", "SUPPORTED_LINE", "HeaderLine", "SipNode"]
+__all__ = ["ALLOW", "SUPPORTED_LINE", "HeaderLine", "SipNode", "is_in_dialog"]
 
 HeaderLine = tuple[str, str]
 
@@ -147,6 +147,12 @@ class SipNode:
         return sip.SipRequest(method, uri, sip.Headers.from_columns(keys, names, values), body)
 
 
+def is_in_dialog(request: sip.SipRequest) -> bool:
+    """Whether To has a tag; without taking the usual To apart, which ends with its URI."""
+    to = request.headers.get("To") or ">"
+    return to[-1:] != ">" and request.to.tag is not None
+
+
 _NAMES_OUT_OF_DIALOG = ("From", "To", "Date", "Call-ID", "User-Agent", "CSeq", "Max-Forwards", "Contact")
 
 _KEYS_BEFORE_SERVER = ("from", "to", "date", "call-id")
@@ -166,7 +172,7 @@ def _response(
     """Writes the columns of the headers directly: every OPTIONS of every peer comes through here."""
     known, _, told = request.headers.columns()
     to = told[known.index("to")]
-    if tag is not None and "tag=" not in to and request.to.tag is None:
+    if tag is not None and not is_in_dialog(request):
         to = f"{to};tag={tag}"
     values = [value for key, value in zip(known, told, strict=True) if key == "via"]
     via_count = len(values)

@@ -278,7 +278,7 @@ class LabHost:
             line = b""
         answer = msgspec.json.decode(line, type=Answer) if line else Answer(0, error="its process ended")
         if answer.error:
-            raise LabError(f"cluster {name} did not start: {answer.error}")
+            raise LabError(f"cluster {name} did not start: {answer.error.removeprefix(f'cluster {name}: ')}")
 
     def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
         watcher = asyncio.create_task(self._report_death(name, process))

@@ -234,7 +234,7 @@ class LoginDesk:
         if duration_s > 0:
             work = functools.partial(self._log_out_by_timer, device_name)
             self._timers[device_name] = self._context.clock.schedule(
-                login_time_s + duration_s, f"automatic logout of {device_name}", work
+                login_time_s + duration_s, f"automatic logout of {device_name} at {self._context.config.name}", work
             )
 
     def _drop_timer(self, device_name: str) -> None:

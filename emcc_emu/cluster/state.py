@@ -178,6 +178,10 @@ class ClusterState(ConfiguredState):
         """Names of the devices, here or at other clusters, on which our user is logged in, sorted."""
         return self._places.devices_of(user_id)
 
+    def devices_with_profile(self, profile: str) -> list[str]:
+        """Names of the devices that show a device profile because somebody is logged in, sorted."""
+        return sorted(self._places.devices_with(profile))
+
     # ------------------------------------------------------------------ changes: in-cluster logins
 
     async def log_in(self, device_name: str, user_id: str, profile: str, duration_s: float) -> DeviceLogin:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from emcc_emu.cluster.cluster import Cluster
+from emcc_emu.control.admin_questions import admin_questions
 
 __all__ = ["cluster_questions"]
 
@@ -29,4 +30,4 @@ def cluster_questions(cluster: Cluster) -> dict[str, Question]:
         """The newest call records, oldest first."""
         return msgspec.to_builtins(list(cluster.state.call_records))
 
-    return {"status": status, "settle": settle, "call_records": call_records}
+    return {"status": status, "settle": settle, "call_records": call_records, **admin_questions(cluster)}

@@ -7,9 +7,13 @@ import random
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import msgspec
 
 from emcc_emu.cluster.cluster import Cluster
+from emcc_emu.control.questions import cluster_questions
+from emcc_emu.errors import InputError
 from emcc_emu.host.certificates import CertificateStore
 from emcc_emu.host.job import ClusterJob
 from emcc_emu.host.lab_host import RunOptions, imported_clusters, lab_nodes, prepare_lab
@@ -70,6 +74,34 @@ class LabInProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._exit.aclose()
+
+    @property
+    def state_directory(self) -> Path:
+        """Where databases and certificates are."""
+        return self.directory
+
+    @property
+    def cluster_names(self) -> tuple[str, ...]:
+        """The clusters that run here."""
+        return tuple(self.clusters)
+
+    async def status(self) -> dict[str, Any]:
+        """What each cluster says of itself."""
+        return {name: cluster.status() for name, cluster in self.clusters.items()}
+
+    async def ask(self, cluster: str, method: str, **params: Any) -> Any:
+        """Ask a cluster something, as the host of a lab of processes does; the answer is plain data.
+
+        Raises:
+            InputError: There is no such cluster or question, or the question was wrong.
+            LabError: The work failed.
+        """
+        if cluster not in self.clusters:
+            raise InputError(f"no cluster {cluster!r} runs here; there are {', '.join(self.clusters)}")
+        questions = cluster_questions(self.clusters[cluster])
+        if method not in questions:
+            raise InputError(f"no such question: {method}")
+        return msgspec.to_builtins(await questions[method](params))
 
     def describe(self) -> ReadyFile:
         """What a ready file would say of this lab."""

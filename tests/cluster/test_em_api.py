@@ -247,5 +247,5 @@ async def test_a_login_with_a_duration_ends_by_itself(sanjose: Any, clock: Any) 
     timed = LOGIN.replace("</login>", "<exclusiveDuration><time>60</time></exclusiveDuration></login>")
     assert await sanjose.request(timed) == SUCCESS
     ran = await clock.advance(3601)
-    assert [work.name for work in ran if "automatic" in work.name] == ["automatic logout of SEP02AA00000001"]
+    assert [work.name for work in ran if "automatic" in work.name] == ["automatic logout of SEP02AA00000001 at sanjose"]
     assert "<none/>\n<lastlogin>bmiller" in await who(sanjose)

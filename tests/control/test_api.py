@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -10,10 +11,17 @@ import pytest
 
 from emcc_emu.control.api import ControlServer, parse_control_address
 from emcc_emu.errors import InputError, LabError
+from emcc_emu.lab.load import load_lab
+from running_lab import LAB_FILE
 
 
-class Lab:
+class TwoClusters:
     """A lab of one cluster that runs and one that has died."""
+
+    lab = load_lab(LAB_FILE)
+    cluster_names = ("tokyo", "sanjose")
+    trace_directory = None
+    state_directory = Path("state")
 
     async def status(self) -> dict[str, Any]:
         return {"tokyo": {"registered": []}, "sanjose": None}
@@ -41,12 +49,12 @@ async def get(server: ControlServer, path: str, **headers: str) -> tuple[int, An
     ],
 )
 async def test_each_question_has_its_answer(path: str, status: int, body: Any) -> None:
-    async with ControlServer(Lab(), ("127.0.0.1", 0)) as server:
+    async with ControlServer(TwoClusters(), ("127.0.0.1", 0)) as server:
         assert await get(server, path) == (status, body)
 
 
 async def test_a_token_keeps_out_who_does_not_have_it() -> None:
-    async with ControlServer(Lab(), ("127.0.0.1", 0), token="open-sesame") as server:
+    async with ControlServer(TwoClusters(), ("127.0.0.1", 0), token="open-sesame") as server:
         assert (await get(server, "/status"))[0] == 401
         assert (await get(server, "/status", Authorization="Bearer guess"))[0] == 401
         assert (await get(server, "/status", Authorization="Bearer open-sesame"))[0] == 200
@@ -54,19 +62,19 @@ async def test_a_token_keeps_out_who_does_not_have_it() -> None:
 
 @pytest.mark.parametrize(("host", "status"), [("evil.example", 403), ("evil.example:80", 403), ("localhost:1", 200)])
 async def test_a_page_under_another_name_cannot_reach_it(host: str, status: int) -> None:
-    async with ControlServer(Lab(), ("127.0.0.1", 0)) as server:
+    async with ControlServer(TwoClusters(), ("127.0.0.1", 0)) as server:
         assert (await get(server, "/status", Host=host))[0] == status
 
 
 async def test_beyond_loopback_it_does_not_start_without_a_token() -> None:
     with pytest.raises(InputError, match="needs a token"):
-        async with ControlServer(Lab(), ("0.0.0.0", 0)):
+        async with ControlServer(TwoClusters(), ("0.0.0.0", 0)):
             pass
 
 
 async def test_a_taken_port_names_the_remedy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LabError, match="choose another port"):
-        async with ControlServer(Lab(), ("127.0.0.1", taken.getsockname()[1])):
+        async with ControlServer(TwoClusters(), ("127.0.0.1", taken.getsockname()[1])):
             pass
 
 

@@ -17,11 +17,11 @@ __all__ = ["CHANGE_CREDENTIAL_PATH", "ChangeCredential"]
 
 CHANGE_CREDENTIAL_PATH = "/changecredential/ChangeCredentialServlet"
 
-MIN_PIN_LENGTH = 5
 MAX_PIN_LENGTH = 127
-"""Length of a PIN that the default credential policy takes; digits only."""
+"""Longest PIN; digits only."""
 
-DATABASE_TEXT = "Contact system administrator"
+ADMINISTRATOR_TEXT = "Contact system administrator"
+"""For users who are locked out or may not change their PIN, and when the database fails."""
 
 
 class ChangeCredential:
@@ -33,6 +33,7 @@ class ChangeCredential:
     """
 
     def __init__(self, context: ServiceContext, base_url: Callable[[bool], str]) -> None:
+        self._context = context
         self._state = context.state
         self._base_url = base_url
 
@@ -61,15 +62,23 @@ class ChangeCredential:
     async def _change(self, user_id: str, old_pin: str, new_pin: str, confirmation: str | None) -> str | None:
         """Change the PIN; returns what was wrong, or None."""
         user = self._state.directory.user_as_asked(user_id)
-        if user is None or not self._state.is_pin_right(user.user_id, old_pin):
+        if user is not None and self._context.pins.is_locked(user.user_id):
+            return ADMINISTRATOR_TEXT
+        if user is None or not self._context.pins.accepts_for_change(user.user_id, old_pin):
             return "Invalid credentials"
+        if user.pin_cannot_change:
+            return ADMINISTRATOR_TEXT
         if new_pin != confirmation:
             return "New PIN does not match"
-        is_number = new_pin.isascii() and new_pin.isdigit()
-        if not is_number or not MIN_PIN_LENGTH <= len(new_pin) <= MAX_PIN_LENGTH or new_pin == old_pin:
+        if not self._is_acceptable(new_pin) or new_pin == old_pin:
             return "PIN not acceptable"
         try:
             await self._state.change_pin(user.user_id, new_pin)
         except EmError:
-            return DATABASE_TEXT
+            return ADMINISTRATOR_TEXT
         return None
+
+    def _is_acceptable(self, pin: str) -> bool:
+        """Whether the credential policy takes the PIN."""
+        policy = self._context.config.credential_policy
+        return pin.isascii() and pin.isdigit() and policy.minimum_pin_length <= len(pin) <= MAX_PIN_LENGTH

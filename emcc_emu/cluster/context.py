@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from emcc_emu.cluster.pin_gate import PinGate
 from emcc_emu.cluster.state import ClusterState
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
@@ -76,6 +77,11 @@ class ServiceContext:
     shared_secret: str = field(repr=False)
     """What EMApp shows its own EMService as `appEncryptedCertificate`."""
     background: Background = field(default_factory=Background)
+    pins: PinGate = field(init=False)
+    """Checks what people type as PIN."""
+
+    def __post_init__(self) -> None:
+        self.pins = PinGate(self.state)
 
     @property
     def config(self) -> ClusterConfig:

@@ -63,6 +63,7 @@ _JAPANESE = {
     "New PIN does not match": "新しい PIN が一致しません",
     "Invalid credentials": "ユーザ ID または PIN が違います",
     "PIN not acceptable": "この PIN は使用できません",
+    "Contact system administrator": "システム管理者に連絡してください",
 }
 
 TITLE = "Extension Mobility"

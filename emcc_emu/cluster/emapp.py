@@ -275,7 +275,7 @@ class EmApp:
         return self._state.directory.user(answer[0].resolved_user_id)
 
     async def _log_in_local(self, phone: PhoneRequest, user: User, pin: str) -> web.Response:
-        if not self._state.is_pin_right(user.user_id, pin):
+        if not self._context.pins.accepts(user.user_id, pin):
             raise EmError(CODE_WRONG_PIN)
         if self._state.must_change_pin(user.user_id):
             return phone.writer.write(self._change_pin_page(phone, user.user_id, ""))
@@ -294,6 +294,7 @@ class EmApp:
                 is_via_header_set=phone.has_via,
             )
         )
+        self._context.pins.believe(user.user_id, pin)
         return phone.writer.write(
             self._outcome(phone, "login", clears=self._context.config.service_parameters.clear_call_logs)
         )

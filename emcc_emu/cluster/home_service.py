@@ -81,7 +81,7 @@ class HomeService:
         refusal = check_user_refusal(
             CheckUserFacts(
                 is_extension_ambiguous=len(users) > 1,
-                is_pin_correct=self._state.is_pin_right(user.user_id, request.credential),
+                is_pin_correct=self._context.pins.accepts(user.user_id, request.credential),
                 must_change_pin=self._state.must_change_pin(user.user_id),
                 is_cluster_known=self._is_known(request.info.cluster_id),
                 is_emcc_active=self._context.config.intercluster_service_profile.emcc_active,
@@ -116,6 +116,7 @@ class HomeService:
                 await spend(self._context.config.service_times.home_login_s)
                 await rule.end_other_sessions(self._desk)
                 session = await self._open(request, user, profile, peer_ip)
+                self._context.pins.believe(user.user_id, request.credential)
         return self._granted(session)
 
     def _facts(
@@ -136,7 +137,7 @@ class HomeService:
                 is_phone_secure=request.device.device_security_mode != DEVICE_NON_SECURE,
             ),
             is_base_device_security_right=config.base_devices.device_security_mode == "non_secure",
-            is_pin_correct=self._state.is_pin_right(user.user_id, request.credential),
+            is_pin_correct=self._context.pins.accepts(user.user_id, request.credential),
             is_cluster_known=self._is_known(info.cluster_id),
             is_emcc_active=config.intercluster_service_profile.emcc_active,
             is_emcc_enabled_for_user=user.enable_emcc,

@@ -13,14 +13,15 @@ __all__ = ["subscribed_services"]
 
 
 def subscribed_services(config: ClusterConfig, node: Node, names: Sequence[str]) -> list[PhoneService]:
-    """The services of these names that are enabled, in the order of subscription.
+    """The services of these names that are enabled, in the order of subscription, then those of the enterprise.
 
     Args:
         config: The cluster.
         node: The node whose EMApp a service without its own URL means.
         names: Subscriptions of a device or profile.
     """
-    found = (config.phone_services_by_name.get(name) for name in names)
+    everywhere = [service.name for service in config.phone_services if service.enterprise_subscription]
+    found = (config.phone_services_by_name.get(name) for name in dict.fromkeys([*names, *everywhere]))
     return [PhoneService(service.name, service_url(service, node)) for service in found if service and service.enabled]
 
 

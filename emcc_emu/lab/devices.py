@@ -274,6 +274,9 @@ class User(Settings, frozen=True, kw_only=True):
     pin_must_change: bool = False
     """Whether the PIN has to be changed at the next login (code 41)."""
 
+    pin_cannot_change: bool = False
+    """Whether only an administrator may change the PIN."""
+
     locked: bool = False
     """Whether an administrator has locked the PIN: every login is refused with code 2."""
 
@@ -333,3 +336,6 @@ class PhoneService(Settings, frozen=True, kw_only=True):
 
     enabled: bool = True
     """Whether it is offered at all."""
+
+    enterprise_subscription: bool = False
+    """Whether every phone and device profile has it without being subscribed."""

@@ -36,6 +36,7 @@ from emcc_emu.lab.dial_plan import (
     RoutePattern,
     TranslationPattern,
 )
+from emcc_emu.lab.em_options import CredentialPolicy, EmServiceOptions
 from emcc_emu.lab.faults import Fault
 from emcc_emu.lab.geography import CIVIC_ELEMENTS, CivicElement, Geolocation, GeolocationFilter
 from emcc_emu.lab.parameters import (
@@ -60,10 +61,12 @@ __all__ = [
     "CivicElement",
     "ClusterConfig",
     "CommonDeviceConfiguration",
+    "CredentialPolicy",
     "DevicePool",
     "DeviceProfile",
     "DigitTransformation",
     "EmccFeatureParameters",
+    "EmServiceOptions",
     "EmccTemplate",
     "Example",
     "Fault",
@@ -185,6 +188,12 @@ class ClusterConfig(Settings, frozen=True, kw_only=True, dict=True):
 
     call_manager: CallManagerParameters = CallManagerParameters()
     """Parameters of call processing and TFTP."""
+
+    em_service: EmServiceOptions = EmServiceOptions()
+    """How strict its EMService is."""
+
+    credential_policy: CredentialPolicy = CredentialPolicy()
+    """Policy for its users' PINs."""
 
     service_times: ServiceTimes = ServiceTimes()
     """Extra time the services take."""

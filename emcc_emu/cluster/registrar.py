@@ -224,6 +224,9 @@ class Registrar:
             return self._identify_by_digest(request)
         device = self._state.device(contact.device_name)
         if device is None:
+            stale = self._by_device.get(contact.device_name)
+            if stale is not None:
+                self.remove(stale, "not configured any more")
             raise SipInvalid(f"device {contact.device_name!r} is not configured", status=404)
         if device.digest_user is not None:
             self._gate.check(request, device.digest_user, device.digest_password)

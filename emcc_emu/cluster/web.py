@@ -13,6 +13,7 @@ from aiohttp import web
 
 from emcc_emu.cluster.web_tap import TappedProtocol
 from emcc_emu.errors import TransportError
+from emcc_emu.net.faults import FaultBoard
 from emcc_emu.trace.record import Address
 from emcc_emu.trace.recorder import Recorder
 
@@ -39,6 +40,7 @@ class WebServer:
         fallback: Handler of every other path; None answers 404.
         ssl_context: Speaks TLS with it; None speaks plain HTTP.
         recorder: Sees every request and response; None costs nothing.
+        faults: What happens to messages on purpose; None for nothing.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class WebServer:
         fallback: Handler | None = None,
         ssl_context: ssl.SSLContext | None = None,
         recorder: Recorder | None = None,
+        faults: FaultBoard | None = None,
     ) -> None:
         self.address = address
         """IP address and port, the real port once started."""
@@ -56,6 +59,7 @@ class WebServer:
         self._fallback = fallback or _not_found
         self._ssl_context = ssl_context
         self._recorder = recorder
+        self._faults = faults
         self._connection_numbers = itertools.count(1)
         self._aiohttp: web.Server | None = None
         self._server: asyncio.Server | None = None
@@ -68,7 +72,7 @@ class WebServer:
         """
         self._aiohttp = web.Server(self._answer, access_log=None, tcp_keepalive=False)
         factory: Callable[[], asyncio.Protocol] = self._aiohttp
-        if self._recorder is not None:
+        if self._recorder is not None or self._faults is not None:
             factory = self._tapped
         listening = _bind(self.address)
         self._server = await asyncio.get_running_loop().create_server(
@@ -86,9 +90,9 @@ class WebServer:
         await self._aiohttp.shutdown(SHUTDOWN_GRACE_S)
 
     def _tapped(self) -> asyncio.Protocol:
-        assert self._aiohttp is not None and self._recorder is not None
+        assert self._aiohttp is not None
         connection = f"http-{self.address[0]}:{self.address[1]}-{next(self._connection_numbers)}"
-        return TappedProtocol(self._aiohttp(), self._recorder, connection)
+        return TappedProtocol(self._aiohttp(), self._recorder, connection, self._faults)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.method not in ("GET", "POST"):  # the deployed descriptors deny every other method
@@ -125,7 +129,9 @@ async def _not_found(request: web.BaseRequest) -> web.Response:
 
 
 def _bind(address: Address) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening = socket.socket(
+        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )  # named, or asyncio leaves Nagle on
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setblocking(False)
     try:

@@ -1,8 +1,7 @@
-"""Lets the recorder see whole HTTP messages as raw bytes, above TLS, between asyncio and aiohttp.
+"""Lets the recorder see whole HTTP messages as raw bytes, and faults act on them, above TLS, around aiohttp.
 
-aiohttp shows parsed requests and built responses; a trace wants what was on the wire. So the tap wraps aiohttp's
-protocol and the transport that it writes to, and cuts both byte streams into messages. Without a recorder nothing
-is wrapped.
+aiohttp shows parsed requests and built responses; a trace wants what was on the wire, and a fault hits what is on the
+wire. So the tap wraps aiohttp's protocol and the transport that it writes to, and cuts both byte streams into messages.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from emcc_emu.net.faults import FaultBoard
+from emcc_emu.rules.faults import story_of
 from emcc_emu.trace.record import Address, Transport
 from emcc_emu.trace.recorder import Recorder
 
@@ -86,36 +87,66 @@ def _chunks_end(buffer: bytes, at: int) -> int:
 
 
 class TappedProtocol(asyncio.Protocol):
-    """Stands between a transport and aiohttp's protocol and records what passes.
+    """Stands between a transport and aiohttp's protocol, records what passes and lets faults act on it.
+
+    While a fault could concern messages, both directions pass message by message instead of chunk by chunk.
 
     Args:
         inner: aiohttp's protocol of this connection.
-        recorder: Takes the messages.
+        recorder: Takes the messages; None records nothing.
         connection: Names the connection in the trace.
+        faults: What happens to messages on purpose; None for nothing.
     """
 
-    def __init__(self, inner: asyncio.Protocol, recorder: Recorder, connection: str) -> None:
+    def __init__(
+        self,
+        inner: asyncio.Protocol,
+        recorder: Recorder | None,
+        connection: str,
+        faults: FaultBoard | None = None,
+    ) -> None:
         self._inner = inner
         self._recorder = recorder
         self._connection = connection
+        self._faults = faults
         self._requests = MessageCutter()
         self._responses = MessageCutter()
+        self._story = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give aiohttp a transport whose writes are seen."""
         self._local: Address = transport.get_extra_info("sockname")[:2]
         self._remote: Address = transport.get_extra_info("peername")[:2]
         self._kind: Transport = "tls" if transport.get_extra_info("sslcontext") is not None else "tcp"
-        self._inner.connection_made(_TappedTransport(transport, self._sent))  # type: ignore[arg-type]
+        self._transport: Any = transport
+        self._inner.connection_made(_TappedTransport(transport, self._write))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
         """Record whole requests, then pass the bytes on."""
-        for message in self._requests.feed(data):
-            self._record_received(message)
+        faults = self._faults
+        if faults is not None and faults.touches_messages:
+            for message in self._requests.feed(data):
+                self._let_in(faults, message)
+            return
+        if self._recorder is not None:
+            for message in self._requests.feed(data):
+                self._record_received(message)
         self._inner.data_received(data)
 
+    def _let_in(self, faults: FaultBoard, message: bytes) -> None:
+        self._story = story_of("http", message)
+        verdict = faults.incoming("http", self._local, self._remote, message)
+        self._record_received(message, verdict.fault)
+        if verdict.is_dropped:
+            if faults.refuses(self._remote[0]):
+                self._transport.abort()
+        elif verdict.delay_s > 0:
+            asyncio.get_running_loop().call_later(verdict.delay_s, self._inner.data_received, verdict.payload)
+        else:
+            self._inner.data_received(verdict.payload)
+
     def connection_lost(self, error: Exception | None) -> None:
-        """Record what was left unfinished."""
+        """Record what was cut short."""
         if rest := self._requests.rest():
             self._record_received(rest)
         if rest := self._responses.rest():
@@ -134,27 +165,43 @@ class TappedProtocol(asyncio.Protocol):
         """Nothing to record."""
         return self._inner.eof_received()
 
-    def _sent(self, data: bytes) -> None:
-        for message in self._responses.feed(data):
-            self._record_sent(message)
+    def _write(self, data: bytes) -> None:
+        faults = self._faults
+        if faults is not None and faults.touches_messages:
+            for message in self._responses.feed(data):
+                self._let_out(faults, message)
+            return
+        if self._recorder is not None:
+            for message in self._responses.feed(data):
+                self._record_sent(message)
+        self._transport.write(data)
 
-    def _record_received(self, message: bytes) -> None:
-        self._recorder.received("http", self._kind, self._local, self._remote, message, self._connection)
+    def _let_out(self, faults: FaultBoard, message: bytes) -> None:
+        verdict = faults.outgoing("http", self._local, self._remote, message, self._story)
+        self._record_sent(message, verdict.fault)
+        if verdict.delay_s > 0 and not verdict.is_dropped:
+            asyncio.get_running_loop().call_later(verdict.delay_s, self._transport.write, verdict.payload)
+        elif not verdict.is_dropped:
+            self._transport.write(verdict.payload)
 
-    def _record_sent(self, message: bytes) -> None:
-        self._recorder.sent("http", self._kind, self._local, self._remote, message, self._connection)
+    def _record_received(self, message: bytes, fault: str = "") -> None:
+        if self._recorder is not None:
+            self._recorder.received("http", self._kind, self._local, self._remote, message, self._connection, fault)
+
+    def _record_sent(self, message: bytes, fault: str = "") -> None:
+        if self._recorder is not None:
+            self._recorder.sent("http", self._kind, self._local, self._remote, message, self._connection, fault)
 
 
 class _TappedTransport:
-    """A transport whose written bytes are shown to a callback; everything else is the real one's."""
+    """A transport whose bytes are written by a callback; everything else is the real one's."""
 
-    def __init__(self, transport: asyncio.BaseTransport, on_write: Callable[[bytes], None]) -> None:
+    def __init__(self, transport: asyncio.BaseTransport, write: Callable[[bytes], None]) -> None:
         self._transport: Any = transport
-        self._on_write = on_write
+        self._write = write
 
     def write(self, data: bytes) -> None:
-        self._on_write(bytes(data))
-        self._transport.write(data)
+        self._write(bytes(data))
 
     def writelines(self, chunks: Iterable[bytes]) -> None:
         self.write(b"".join(chunks))

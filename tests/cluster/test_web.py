@@ -27,11 +27,15 @@ class Noted:
         self.packets: list[tuple[str, str, bytes]] = []
         self.happened = asyncio.Event()
 
-    def sent(self, protocol: str, transport: str, local: Any, remote: Any, payload: bytes, connection: str) -> None:
+    def sent(
+        self, protocol: str, transport: str, local: Any, remote: Any, payload: bytes, connection: str, fault: str
+    ) -> None:
         self.packets.append(("sent", transport, payload))
         self.connection = connection
 
-    def received(self, protocol: str, transport: str, local: Any, remote: Any, payload: bytes, connection: str) -> None:
+    def received(
+        self, protocol: str, transport: str, local: Any, remote: Any, payload: bytes, connection: str, fault: str
+    ) -> None:
         self.packets.append(("received", transport, payload))
         self.happened.set()
         self.connection = connection

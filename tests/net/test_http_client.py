@@ -24,10 +24,10 @@ class ListRecorder:
     def __init__(self):
         self.records = []
 
-    def sent(self, protocol, transport, local, remote, payload, connection=""):
+    def sent(self, protocol, transport, local, remote, payload, connection="", fault=""):
         self.records.append(("sent", protocol, transport, local, remote, payload, connection))
 
-    def received(self, protocol, transport, local, remote, payload, connection=""):
+    def received(self, protocol, transport, local, remote, payload, connection="", fault=""):
         self.records.append(("received", protocol, transport, local, remote, payload, connection))
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from emcc_emu.cluster.devices import EffectiveDevice, device_uuid
 from emcc_emu.cluster.phone_services import subscribed_services
 from emcc_emu.cluster.records import RemoteLogin
 from emcc_emu.cluster.state import ClusterState
 from emcc_emu.lab.model import PHONE_MODELS, ClusterConfig, Node
+from emcc_emu.rules.feature_settings import FeatureSettings
 from emcc_emu.wire.device_config import (
     FEATURE_SPEED_DIAL,
     CallManagerMember,
@@ -75,6 +77,12 @@ DIAL_RULES = (DialRule("911", 0), DialRule("9.911", 0), DialRule("*", 5))
 RINGS = (("Chirp 1", "Chirp1.raw"), ("Chirp 2", "Chirp2.raw"))
 
 
+BARGE = {"off": 0, "barge": 1, "cbarge": 2}
+
+DND_CALL_ALERTS = {"common_phone_profile": 5, "disable": 1, "flash_only": 2, "beep_only": 3}
+"""Numbers of `dndCallAlert`: real files have 5 by default; the others are this project's choice."""
+
+
 class ConfigFiles:
     """The files of one cluster; every node's TFTP service serves the same ones.
 
@@ -93,6 +101,8 @@ class ConfigFiles:
         """Name of the standard softkey template."""
         self.dial_template_file = f"DR{device_uuid(cluster_id, 'dial rules')}.xml"
         """Name of the SIP dial rules."""
+        self._soft_key_files: set[str] = set()
+        """Files of the softkey templates that profiles name, as far as phones were told of them."""
         self._fixed: Mapping[str, Callable[[], bytes]] = {
             "XMLDefault.cnf.xml": self._default,
             self.soft_key_file: lambda: build_soft_keys(self._soft_key_stamp, SOFT_KEY_EVENTS, SOFT_KEY_SETS),
@@ -105,6 +115,8 @@ class ConfigFiles:
 
     def find(self, name: str) -> bytes | None:
         """The file of that exact name; None when there is none."""
+        if name in self._soft_key_files:
+            name = self.soft_key_file
         if name in self._fixed:
             return self._cached(name, None, self._fixed[name])
         if not name.endswith(PHONE_SUFFIX):
@@ -184,9 +196,10 @@ class ConfigFiles:
             date_time=dataclasses.replace(DateTimeSetting(), olson_time_zone=pool.time_zone),
             srst=_srst(pool.srst_reference),
             sip_timers=SipTimers(keepalive_expires_s=keepalive_s),
+            **_features(device.features),
             phone_label=device.lines[0].display[:12] if device.lines else "",
             dial_template_file=self.dial_template_file,
-            soft_key_file=self.soft_key_file,
+            soft_key_file=self._soft_key_file(device.features.softkey_template),
             user_locale=LOCALES[device.user_locale],
             device_security_mode=device.device_security_mode,
             urls=ServiceUrls.of_node(node.address, node.ports.http, node.ports.https),
@@ -207,6 +220,14 @@ class ConfigFiles:
             for priority, node in enumerate(nodes)
         )
 
+    def _soft_key_file(self, template: str) -> str:
+        """Name of the file of a softkey template; all templates have the standard softkeys."""
+        if not template:
+            return self.soft_key_file
+        name = f"SK{device_uuid(self._state.config.cluster_id, 'softkeys', template)}.xml"
+        self._soft_key_files.add(name)
+        return name
+
     def _em_node(self) -> Node:
         """The node whose web pages phones use."""
         return (self._state.config.em_nodes or self._state.config.nodes)[0]
@@ -218,6 +239,21 @@ class ConfigFiles:
         names = tuple(node.name for node in config.nodes if node.call_manager)
         loads = {model.model: (f"Cisco {model.name}", "") for model in PHONE_MODELS.values()}
         return build_default_config(DefaultConfig(call_managers=self._call_managers(config, names), loads=loads))
+
+
+def _features(features: FeatureSettings) -> dict[str, Any]:
+    """What of a device profile's settings reaches the phone by its file."""
+    return {
+        "always_use_prime_line": features.always_use_prime_line,
+        "always_use_prime_line_for_voice_mail": features.always_use_prime_line_for_voice_message,
+        "mlpp_domain": features.mlpp_domain,
+        "mlpp_indication": features.mlpp_indication,
+        "mlpp_preemption": features.mlpp_preemption.capitalize(),
+        "single_button_barge": BARGE[features.single_button_barge],
+        "joins_across_lines": features.join_across_lines,
+        "dnd_call_alert": DND_CALL_ALERTS[features.dnd_incoming_call_alert],
+        "add_on_modules": features.modules,
+    }
 
 
 def _srst(address: str) -> SrstReference:

@@ -68,6 +68,9 @@ class ConfiguredState(Reservations):
         self.base_devices = BaseDevices(range(1, self.config.base_devices.count + 1) if numbers is None else numbers)
         self.configured_s = int(clock.time())
         """Calendar time of the last change that phones may notice; part of every version stamp."""
+        stamps = (row.stamp_s for row in (*rows.logins, *rows.remote_logins, *rows.sessions))
+        self.newest_stamp_s = max(self.configured_s, int(max(stamps, default=0)))
+        """Newest version stamp of any device."""
         self.config_listeners: list[Callable[[ClusterConfig], None]] = []
         """Called with the configuration as it was, after each change of it."""
         self.jobs: collections.deque[JobRecord] = collections.deque(rows.jobs, maxlen=MAX_JOB_RECORDS)
@@ -157,7 +160,8 @@ class ConfiguredState(Reservations):
         self.config = lab.by_name[before.name]
         self.directory = Directory(self.config)
         if is_of_devices:
-            self.configured_s = max(int(self.clock.time()), self.configured_s + 1)
+            self.configured_s = max(int(self.clock.time()), self.newest_stamp_s + 1)
+            self.newest_stamp_s = self.configured_s
         self._config_replaced()
         for listener in self.config_listeners:
             listener(before)

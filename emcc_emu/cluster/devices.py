@@ -25,6 +25,7 @@ from emcc_emu.lab.model import (
     PhoneConfig,
     SpeedDial,
 )
+from emcc_emu.rules.feature_settings import NO_COMMON_CONFIGURATION, FeatureSettings, feature_settings
 
 __all__ = ["EffectiveDevice", "EffectiveLine", "LineAppearance", "build_device", "device_uuid"]
 
@@ -82,6 +83,8 @@ class EffectiveDevice:
     call_manager_group: tuple[str, ...]
     """Names of the nodes it registers with, in order."""
     user_locale: str
+    features: FeatureSettings
+    """What the device profile's settings come to; those of no profile are the defaults."""
     user_id: str | None
     profile: str | None
     visiting_cluster_id: str | None
@@ -162,6 +165,7 @@ def _own_phone(
         device_pool=phone.device_pool,
         call_manager_group=pool.call_manager_group,
         user_locale=source.user_locale or phone.user_locale or pool.user_locale,
+        features=FeatureSettings() if profile is None else feature_settings(config, profile, phone.device_pool),
         user_id=user_id,
         profile=profile.name if profile is not None else None,
         visiting_cluster_id=None,
@@ -185,6 +189,9 @@ def _visitor(config: ClusterConfig, directory: Directory, session: EmccSession, 
         (entry for entry in PHONE_MODELS.values() if entry.model == session.model), PHONE_MODELS[UNKNOWN_MODEL]
     )
     identity = device_uuid(config.cluster_id, "emcc", session.device_name)
+    template = config.emcc_templates_by_name.get(config.base_devices.template)
+    common_name = template.common_device_configuration if template is not None else ""
+    common = config.common_device_configurations_by_name.get(common_name, NO_COMMON_CONFIGURATION)
     return EffectiveDevice(
         name=session.device_name,
         model=model.name,
@@ -199,7 +206,8 @@ def _visitor(config: ClusterConfig, directory: Directory, session: EmccSession, 
         adjunct_css=config.partitions_of(pool.adjunct_css),
         device_pool=pool.name,
         call_manager_group=pool.call_manager_group,
-        user_locale=profile.user_locale or pool.user_locale,
+        user_locale=profile.user_locale or common.user_locale or pool.user_locale,
+        features=feature_settings(config, profile, pool.name, common),
         user_id=session.user_id,
         profile=profile.name,
         visiting_cluster_id=session.visiting_cluster_id,

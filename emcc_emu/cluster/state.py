@@ -121,7 +121,9 @@ class ClusterState(ConfiguredState):
         return int(max([self.configured_s, *(row.stamp_s for row in rows if row is not None)]))
 
     def _next_stamp(self, device_name: str) -> float:
-        return float(max(int(self.clock.time()), self.stamp_s(device_name) + 1))
+        stamp_s = max(int(self.clock.time()), self.stamp_s(device_name) + 1)
+        self.newest_stamp_s = max(self.newest_stamp_s, stamp_s)
+        return float(stamp_s)
 
     def _config_replaced(self) -> None:
         self._effective.clear()

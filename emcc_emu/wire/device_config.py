@@ -255,6 +255,25 @@ class DeviceConfig:
     kpml: int = 3
     """3 both KPML and AVT digits, 1 KPML only, 0 none."""
 
+    always_use_prime_line: bool = False
+    always_use_prime_line_for_voice_mail: bool = False
+    mlpp_domain: str = ""
+    """Hexadecimal; written `-1` when empty."""
+
+    mlpp_indication: bool = False
+    mlpp_preemption: str = "Disabled"
+    """`Disabled` or `Forceful`."""
+
+    single_button_barge: int = 0
+    """0 off, 1 barge, 2 cbarge."""
+
+    joins_across_lines: bool = False
+    dnd_call_alert: int = 5
+    """How a call is announced during Do Not Disturb; 5 leaves it to the common phone profile."""
+
+    add_on_modules: tuple[str, ...] = ()
+    """Expansion modules, at most two; written only when there are any."""
+
     start_media_port: int = 16384
     stop_media_port: int = 32766
     voip_control_port: int = 5060

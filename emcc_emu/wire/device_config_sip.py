@@ -62,8 +62,10 @@ def write_sip_profile(config: DeviceConfig) -> str:
         f"<voipControlPort>{config.voip_control_port}</voipControlPort>\n<dscpForAudio>184</dscpForAudio>\n"
         "<dscpVideo>136</dscpVideo>\n<ringSettingBusyStationPolicy>0</ringSettingBusyStationPolicy>\n"
         f"{write_leaf('dialTemplate', config.dial_template_file)}\n"
-        f"{write_leaf('softKeyFile', config.soft_key_file)}\n<alwaysUsePrimeLine>false</alwaysUsePrimeLine>\n"
-        "<alwaysUsePrimeLineVoiceMail>false</alwaysUsePrimeLineVoiceMail>\n</sipProfile>\n"
+        f"{write_leaf('softKeyFile', config.soft_key_file)}\n"
+        f"<alwaysUsePrimeLine>{flag(config.always_use_prime_line)}</alwaysUsePrimeLine>\n"
+        f"<alwaysUsePrimeLineVoiceMail>{flag(config.always_use_prime_line_for_voice_mail)}"
+        "</alwaysUsePrimeLineVoiceMail>\n</sipProfile>\n"
     )
 
 

@@ -30,6 +30,8 @@ from emcc_emu.wire.xml_section import Section, parse_section
 
 __all__ = ["build_device_config", "parse_device_config", "read_device_config"]
 
+NO_MLPP_DOMAIN = "-1"
+
 _URL_ELEMENTS = (
     ("authenticationURL", "authentication"),
     ("directoryURL", "directory"),
@@ -82,8 +84,9 @@ def _write_head(config: DeviceConfig) -> str:
         "<redirectEnable>false</redirectEnable>\n<echoMultiEnable>false</echoMultiEnable>\n"
         "<ipPreferenceModeControl>0</ipPreferenceModeControl>\n"
         "<ipMediaAddressFamilyPreference>0</ipMediaAddressFamilyPreference>\n"
-        "<mlppDomainId>-1</mlppDomainId>\n<mlppIndicationStatus>Off</mlppIndicationStatus>\n"
-        "<preemption>Disabled</preemption>\n"
+        f"{write_leaf('mlppDomainId', config.mlpp_domain or NO_MLPP_DOMAIN)}\n"
+        f"<mlppIndicationStatus>{'On' if config.mlpp_indication else 'Off'}</mlppIndicationStatus>\n"
+        f"{write_leaf('preemption', config.mlpp_preemption)}\n"
     )
 
 
@@ -132,8 +135,18 @@ def _write_profile_files(config: DeviceConfig) -> str:
         "<commonProfile>\n<phonePassword></phonePassword>\n<backgroundImageAccess>true</backgroundImageAccess>\n"
         "<callLogBlfEnabled>2</callLogBlfEnabled>\n</commonProfile>\n"
         f"{write_leaf('loadInformation', config.load_information)}\n"
-        "<inactiveLoadInformation></inactiveLoadInformation>\n"
+        f"<inactiveLoadInformation></inactiveLoadInformation>\n{_write_modules(config.add_on_modules)}"
     )
+
+
+def _write_modules(modules: tuple[str, ...]) -> str:
+    if not modules:
+        return ""
+    entries = [
+        f'<addOnModule idx="{index}">\n{write_leaf("deviceType", name)}\n</addOnModule>\n'
+        for index, name in enumerate(modules, start=1)
+    ]
+    return f"<addOnModules>\n{''.join(entries)}</addOnModules>\n"
 
 
 def _write_vendor_config(config: DeviceConfig) -> str:
@@ -169,9 +182,10 @@ def _write_transport(config: DeviceConfig) -> str:
         "<dscpForSCCPPhoneConfig>96</dscpForSCCPPhoneConfig>\n<dscpForSCCPPhoneServices>0</dscpForSCCPPhoneServices>\n"
         "<dscpForCm2Dvce>96</dscpForCm2Dvce>\n"
         f"<transportLayerProtocol>{config.transport_layer_protocol}</transportLayerProtocol>\n"
-        "<dialToneSetting>2</dialToneSetting>\n<dndCallAlert>5</dndCallAlert>\n"
+        f"<dialToneSetting>2</dialToneSetting>\n<dndCallAlert>{config.dnd_call_alert}</dndCallAlert>\n"
         "<phonePersonalization>0</phonePersonalization>\n<rollover>0</rollover>\n"
-        "<singleButtonBarge>0</singleButtonBarge>\n<joinAcrossLines>0</joinAcrossLines>\n"
+        f"<singleButtonBarge>{config.single_button_barge}</singleButtonBarge>\n"
+        f"<joinAcrossLines>{int(config.joins_across_lines)}</joinAcrossLines>\n"
         "<autoCallPickupEnable>false</autoCallPickupEnable>\n"
         "<blfAudibleAlertSettingOfIdleStation>0</blfAudibleAlertSettingOfIdleStation>\n"
         "<blfAudibleAlertSettingOfBusyStation>0</blfAudibleAlertSettingOfBusyStation>\n"
@@ -252,6 +266,17 @@ def read_device_config(device: Section) -> DeviceConfig:
         sip_timers=read_sip_timers(profile.section("sipStack")),
         phone_label=profile.text("phoneLabel"),
         kpml=profile.number("kpml", 3),
+        always_use_prime_line=profile.text("alwaysUsePrimeLine") == "true",
+        always_use_prime_line_for_voice_mail=profile.text("alwaysUsePrimeLineVoiceMail") == "true",
+        mlpp_domain="" if (domain := device.text("mlppDomainId")) == NO_MLPP_DOMAIN else domain,
+        mlpp_indication=device.text("mlppIndicationStatus") == "On",
+        mlpp_preemption=device.text("preemption", "Disabled"),
+        single_button_barge=device.number("singleButtonBarge", 0),
+        joins_across_lines=device.number("joinAcrossLines", 0) == 1,
+        dnd_call_alert=device.number("dndCallAlert", 5),
+        add_on_modules=tuple(
+            [module.text("deviceType") for module in device.section("addOnModules").sections("addOnModule")]
+        ),
         start_media_port=profile.number("startMediaPort", 16384),
         stop_media_port=profile.number("stopMediaPort", 32766),
         voip_control_port=profile.number("voipControlPort", 5060),

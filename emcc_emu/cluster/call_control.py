@@ -10,10 +10,11 @@ import structlog
 
 from emcc_emu.cluster import call_media
 from emcc_emu.cluster.call_headers import DEVICE_NAME_PARAMETER, identity_in
-from emcc_emu.cluster.call_leg import CallerLeg, Leg
+from emcc_emu.cluster.call_leg import Leg
 from emcc_emu.cluster.call_parties import Caller, Destination, NumberIdentity
 from emcc_emu.cluster.call_records import CallRecord
 from emcc_emu.cluster.call_routes import RouteFinder, partitions_of_line
+from emcc_emu.cluster.caller_leg import CallerLeg
 from emcc_emu.cluster.calls import Call
 from emcc_emu.cluster.registrar import Registrar
 from emcc_emu.cluster.registration import Registration
@@ -285,7 +286,6 @@ class CallControl:
 
     def finished(self, call: Call, record: CallRecord) -> None:
         """A call is over: forget it and write its record."""
-        self.timers.cancel(call)
         self._calls.pop(call.number, None)
         self._by_invite.pop(call.caller_leg.transaction, None)
         for leg in call.legs:

@@ -8,47 +8,30 @@ offer goes on to the caller, and the caller's ACK brings the answer that the cal
 from __future__ import annotations
 
 import enum
-import math
-from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from emcc_emu.cluster import call_media
-from emcc_emu.cluster.call_leg import CalleeLeg, CallerLeg, Leg
-from emcc_emu.cluster.call_parties import Caller, NumberIdentity, Refusal, Route, Stage
+from emcc_emu.cluster.call_leg import Leg
+from emcc_emu.cluster.call_parties import Caller, NumberIdentity
 from emcc_emu.cluster.call_records import CAUSE_NORMAL_CLEARING, CallRecord, cause_of_status
 from emcc_emu.cluster.call_reinvite import Renegotiation
+from emcc_emu.cluster.call_search import CallSearch
+from emcc_emu.cluster.callee_leg import CalleeLeg
+from emcc_emu.cluster.caller_leg import CallerLeg
 from emcc_emu.cluster.session_timer import SessionTimer
 from emcc_emu.cluster.sip_node import HeaderLine, SipNode
-from emcc_emu.cluster.wire_timers import WaitingItem
-from emcc_emu.errors import SipInvalid, TransportError
-from emcc_emu.protocol.sip_flow import Flow
+from emcc_emu.errors import SipInvalid
 from emcc_emu.wire import sdp, sip
 
 if TYPE_CHECKING:
     from emcc_emu.cluster.call_control import CallControl
     from emcc_emu.protocol.sip_server_transactions import ServerTransaction
 
-__all__ = ["INVITE_EXPIRES_S", "MAX_FORWARDS_OF_CALL", "Call", "CallPhase"]
+__all__ = ["Call", "CallPhase"]
 
 log = structlog.get_logger(__name__)
-
-INVITE_EXPIRES_S = 180.0
-"""How long a destination may ring: the line-side INVITE expiry of Unified CM, 3 minutes."""
-
-MAX_FORWARDS_OF_CALL = 12
-"""Times one call may be forwarded before it is refused as a loop."""
-
-NO_ANSWER_STATUS = 480
-UNREACHABLE_STATUS = 503
-
-OUTAGE_STATUSES = frozenset((408, 503))
-"""Refusals that mean the peer is out of order, so that the next peer of the same trunk is tried."""
-
-UNALLOCATED_STATUSES = frozenset((404, 484, 604))
-BUSY_STATUSES = frozenset((486, 600))
 
 
 class CallPhase(enum.Enum):
@@ -62,8 +45,8 @@ class CallPhase(enum.Enum):
     ENDED = "ended"
 
 
-class Call(WaitingItem):
-    """One call; waits for whoever rings too long.
+class Call:
+    """One call.
 
     Args:
         control: The cluster's call control.
@@ -76,14 +59,7 @@ class Call(WaitingItem):
 
     __slots__ = (
         "_control",
-        "_expires_at",
-        "_forward_count",
-        "_last_destination",
-        "_last_status",
-        "_offer",
-        "_ringing",
-        "_stage",
-        "_stages",
+        "_search",
         "callee",
         "caller",
         "caller_leg",
@@ -94,6 +70,7 @@ class Call(WaitingItem):
         "is_emcc",
         "is_emergency",
         "number",
+        "offer",
         "phase",
         "renegotiation",
         "started_at",
@@ -108,17 +85,14 @@ class Call(WaitingItem):
         dialled: str,
         offer: sdp.SessionDescription | None,
     ) -> None:
-        super().__init__()
         self._control = control
         self.number = number
         self.caller = caller
         self.caller_leg = leg
-        self._adopt(leg)
+        self.adopt(leg)
         self.identity = leg.node.identity.new_call()
         self.dialled = dialled
-        self._offer = offer
-        expires_s = leg.invite.expires
-        self._expires_at = math.inf if expires_s is None else control.timers.now() + expires_s
+        self.offer = offer
         self.callee: CalleeLeg | None = None
         self.renegotiation: Renegotiation | None = None
         self.phase = CallPhase.SETUP
@@ -127,16 +101,7 @@ class Call(WaitingItem):
         self.codec = ""
         self.is_emcc = caller.is_emcc
         self.is_emergency = False
-        self._stages: deque[Stage] = deque()
-        self._stage: Stage | None = None
-        self._ringing: list[CalleeLeg] = []
-        self._forward_count = 0
-        self._last_status = UNREACHABLE_STATUS
-        self._last_destination = ("", "")
-
-    def _adopt(self, leg: Leg) -> None:
-        leg.call = self
-        leg.session_timer = SessionTimer(leg, self._control.timers)
+        self._search = CallSearch(control, self, leg.invite.expires)
 
     @property
     def node(self) -> SipNode:
@@ -152,165 +117,37 @@ class Call(WaitingItem):
         """The other leg of an answered call."""
         return self.callee if leg is self.caller_leg else self.caller_leg
 
-    # -- finding somebody who answers -------------------------------------------------------------------------
+    # -- setup ------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Route the call and try its first destination."""
-        self._occupy(self.caller_leg)
-        self._follow(self._control.routes.find(self.caller, self.dialled))
+        self.occupy(self.caller_leg)
+        self._search.follow(self._control.routes.find(self.caller, self.dialled))
 
-    def _follow(self, route: Route | Refusal) -> None:
-        if isinstance(route, Refusal):
-            log.info("call_refused", call=self.number, dialled=self.dialled, status=route.status, why=route.why)
-            self.refuse(route.status)
-            return
-        self.is_emergency = self.is_emergency or route.is_emergency
-        self._stages = deque(route.stages)
-        log.info(
-            "call_routed",
-            call=self.number,
-            caller=self.caller.device_name,
-            dialled=self.dialled,
-            pattern=route.pattern,
-            is_emergency=self.is_emergency,
-        )
-        self._next_stage()
+    def adopt(self, leg: Leg) -> None:
+        """Make a leg one of this call's."""
+        leg.call = self
+        leg.session_timer = SessionTimer(leg, self._control.timers)
 
-    def _next_stage(self) -> None:
-        while self._stages and self.phase is CallPhase.SETUP:
-            stage = self._stage = self._stages.popleft()
-            self._last_status = UNREACHABLE_STATUS
-            for destination in stage.destinations:
-                self._last_destination = (destination.device_name, destination.called_number)
-                self.is_emcc = self.caller.is_emcc or destination.is_emcc
-                leg = CalleeLeg(self._control.node_for(destination, self.node), destination)
-                self._adopt(leg)
-                try:
-                    leg.invite(
-                        self._offer if destination.is_early_offer else None,
-                        on_response=partial(self._heard, leg),
-                        on_failure=partial(self._unreachable, leg),
-                    )
-                except TransportError as error:
-                    log.info("call_destination_unreachable", call=self.number, reason=str(error))
-                    continue
-                self._ringing.append(leg)
-                self._occupy(leg)
-            if self._ringing:
-                self._control.timers.set(self, self._ring_until(stage))
-                return
-        if self.phase is CallPhase.SETUP:
-            self.refuse(self._last_status)
-
-    def _ring_until(self, stage: Stage) -> float:
-        """Wire time at which the stage ends, or at which the caller's own Expires does."""
-        return min(self._control.timers.now() + (stage.ring_time_s or INVITE_EXPIRES_S), self._expires_at)
-
-    def _heard(self, leg: CalleeLeg, response: sip.SipResponse, _flow: Flow) -> None:
-        try:
-            if response.status < 200:
-                self._progressed(leg, response)
-            elif response.status < 300:
-                self._answered(leg, response)
-            else:
-                self._refused(leg, response.status)
-        except SipInvalid as error:
-            log.info("call_answer_unusable", call=self.number, device=leg.device_name, why=error.reason)
-            self._refused(leg, 500)
-
-    def _unreachable(self, leg: CalleeLeg, reason: str) -> None:
-        log.info("call_destination_silent", call=self.number, device=leg.device_name, reason=reason)
-        self._refused(leg, 408 if reason == "timeout" else 503)
-
-    def _progressed(self, leg: CalleeLeg, response: sip.SipResponse) -> None:
-        leg.note_response(response)
-        if response.status > 100 and self.phase is CallPhase.SETUP and leg in self._ringing:
-            # Early media needs reliable provisional responses here, which Unified CM has off: no SDP is passed on.
-            status = 183 if response.status == 183 else 180
-            self.caller_leg.respond(status, leg.remote_identity, session_id=leg.remote_session_id)
-
-    def _refused(self, leg: CalleeLeg, status: int) -> None:
-        if leg not in self._ringing:
-            return
-        self._ringing.remove(leg)
-        self._release(leg)
-        # Of several phones on one line a busy one speaks for all; else whoever came last.
-        self._last_status = status if self._last_status not in BUSY_STATUSES else self._last_status
-        if self._ringing or self.phase is not CallPhase.SETUP:
-            return
-        self._control.timers.cancel(self)
-        if not self._may_go_on(leg, status):
-            self.refuse(self._last_status)
-            return
-        if status not in OUTAGE_STATUSES and self._stage is not None:
-            group = self._stage.group
-            self._stages = deque(stage for stage in self._stages if stage.group != group)
-        self._next_stage()
-
-    def _may_go_on(self, leg: CalleeLeg, status: int) -> bool:
-        """Whether another route list member is tried after this refusal; an emergency call always goes on."""
-        if self.is_emergency:
-            return True
-        if leg.destination.kind == "line":
-            return False
-        parameters = self._control.config.call_manager
-        if status in UNALLOCATED_STATUSES:
-            return not parameters.stop_routing_on_unallocated_number
-        if status in BUSY_STATUSES:
-            return not parameters.stop_routing_on_user_busy
-        return True
-
-    def deadline_reached(self, now: float) -> None:
-        """Nobody has answered for as long as this stage may ring, or as the caller wants to wait."""
-        if self.phase is not CallPhase.SETUP:
-            return
-        if now >= self._expires_at:
-            self.refuse(487)
-            return
-        self._cancel_ringing()
-        stage = self._stage
-        if stage is not None and stage.on_no_answer:
-            self.forward(stage.on_no_answer, stage.forward_partitions)
-        else:
-            self._last_status = NO_ANSWER_STATUS
-            self._next_stage()
-
-    def forward(self, number: str, partitions: tuple[str, ...]) -> None:
-        """Go on to another number on behalf of the one that was called."""
-        self._forward_count += 1
-        if self._forward_count > MAX_FORWARDS_OF_CALL:
-            self.refuse(482)
-            return
-        self._follow(self._control.routes.find(self.caller, number, partitions=partitions))
-
-    def _cancel_ringing(self, keep: CalleeLeg | None = None) -> None:
-        ringing, self._ringing = self._ringing, []
-        for leg in ringing:
-            if leg is not keep:
-                leg.cancel()
-                self._release(leg)
-
-    def _occupy(self, leg: Leg) -> None:
+    def occupy(self, leg: Leg) -> None:
+        """Count the call at the leg's line."""
         if leg.kind == "line":
             self._control.line_taken(leg.device_name, leg.own_number)
 
-    def _release(self, leg: Leg) -> None:
+    def release(self, leg: Leg) -> None:
+        """Count it there no longer."""
         if leg.kind == "line":
             self._control.line_released(leg.device_name, leg.own_number)
 
-    # -- answer -----------------------------------------------------------------------------------------------
+    def progressed(self, leg: CalleeLeg, status: int) -> None:
+        """Somebody rings. Early media needs reliable provisional responses, which are off: no SDP is passed on."""
+        shown = 183 if status == 183 else 180
+        self.caller_leg.respond(shown, leg.remote_identity, session_id=leg.remote_session_id)
 
-    def _answered(self, leg: CalleeLeg, response: sip.SipResponse) -> None:
-        if leg is self.callee:
-            leg.end_fork(response)  # or a repetition, while the caller's ACK is awaited
-            return
-        leg.confirm(response)
-        if leg not in self._ringing or self.phase is not CallPhase.SETUP:
-            self._hang_up_late_answer(leg)
-            return
-        self._control.timers.cancel(self)
-        self._cancel_ringing(keep=leg)
+    def answered(self, leg: CalleeLeg, response: sip.SipResponse) -> None:
+        """Somebody has answered; all others have been cancelled."""
         self.callee = leg
+        self.is_emcc = self.caller.is_emcc or leg.destination.is_emcc
         self._control.dialog_made(leg)
         try:
             described = leg.read_body(response)
@@ -323,15 +160,9 @@ class Call(WaitingItem):
             leg.bye()
             self.refuse(error.status, error.headers)
 
-    def _hang_up_late_answer(self, leg: CalleeLeg) -> None:
-        """A 200 that crossed our CANCEL: acknowledge and end it (RFC 3261 section 15)."""
-        leg.reject_media()
-        leg.bye()
-        leg.session_timer.stop()
-
     def _connect(self, leg: CalleeLeg, described: sdp.SessionDescription) -> None:
         limit = self._control.codec_limit(self.is_emcc)
-        if self._offer is None:
+        if self.offer is None:
             offer = call_media.relay_offer(described, limit)
             self._answer_caller(leg, self.caller_leg.describe(offer))
             return
@@ -341,7 +172,7 @@ class Call(WaitingItem):
             leg.acknowledge(None)
             self._answer_caller(leg, self.caller_leg.describe(answer))
             return
-        agreed = call_media.join_offers(self._offer, described, limit)
+        agreed = call_media.join_offers(self.offer, described, limit)
         self.codec = agreed.codec
         leg.acknowledge(leg.describe(agreed.for_second))
         self._answer_caller(leg, self.caller_leg.describe(agreed.for_first))
@@ -438,7 +269,7 @@ class Call(WaitingItem):
         """Give the caller a final refusal and end everything."""
         if self.phase is CallPhase.ENDED:
             return
-        self._cancel_ringing()
+        self._search.stop()
         if self.caller_leg.is_answered:
             self.caller_leg.bye()
         else:
@@ -465,14 +296,16 @@ class Call(WaitingItem):
             self.renegotiation = None
         for leg in self.legs:
             leg.session_timer.stop()
-            self._release(leg)
+            self.release(leg)
         self._control.finished(self, self._record(status, ended_by))
 
     def _record(self, status: int, ended_by: Leg | None) -> CallRecord:
         ended_at = self._control.calendar()
         cause = CAUSE_NORMAL_CLEARING if status == 200 else cause_of_status(status)
         is_by_caller = ended_by is self.caller_leg
-        device_name, number = self._last_destination
+        device_name, number = self._search.last_destination
+        if self.callee is not None:
+            device_name, number = self.callee.device_name, self.callee.destination.called_number
         return CallRecord(
             global_call_id=self.number,
             node=self.node.name,
@@ -481,7 +314,7 @@ class Call(WaitingItem):
             original_called_number=self.dialled,
             final_called_number=number,
             calling_device=self.caller.device_name,
-            called_device=self.callee.device_name if self.callee is not None else device_name,
+            called_device=device_name,
             visiting_device=self.caller.visiting_device,
             started_at=self.started_at,
             connected_at=self.connected_at,

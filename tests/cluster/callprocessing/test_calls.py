@@ -538,7 +538,7 @@ async def test_a_registered_phone_may_call_over_a_new_connection(sites, pair):
 
 
 async def test_a_line_that_never_answers_is_given_up(sites, pair, monkeypatch):
-    monkeypatch.setattr("emcc_emu.cluster.calls.INVITE_EXPIRES_S", 0.05)
+    monkeypatch.setattr("emcc_emu.cluster.call_search.INVITE_EXPIRES_S", 0.05)
     caller, callee = pair
     call = caller.call("3002", caller.offer())
     await callee.ringing()

@@ -10,14 +10,16 @@ import asyncio
 import ssl as ssl_module
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self, TypeAlias
 from urllib.parse import quote
 
 from emcc_emu.errors import TransportError
-from emcc_emu.net.faults import FaultBoard
 from emcc_emu.net.http_connection import ConnectionLost, HttpConnection, open_connection
 from emcc_emu.trace.recorder import Recorder
 from emcc_emu.wire.http import MAX_BODY_BYTES, Headers, HttpInvalid, HttpResponse, build_request, find_header
+
+if TYPE_CHECKING:
+    from emcc_emu.net.faults import FaultBoard
 
 __all__ = [
     "DEFAULT_TIMEOUT_S",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl as ssl_module
+from typing import TYPE_CHECKING
 
-from emcc_emu.net.faults import FaultBoard
 from emcc_emu.trace.record import Address, Transport
 from emcc_emu.trace.recorder import Recorder
 from emcc_emu.wire.http import HttpInvalid, HttpResponse, ResponseReader
+
+if TYPE_CHECKING:
+    from emcc_emu.net.faults import FaultBoard
 
 __all__ = ["ConnectionLost", "HttpConnection", "open_connection"]
 

@@ -12,10 +12,9 @@ import random
 import ssl
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
 from emcc_emu.errors import TransportError
-from emcc_emu.net.faults import FaultBoard
 from emcc_emu.net.sip_connections import MAX_CONNECTIONS, ConnectionTable
 from emcc_emu.net.sip_tcp import SipConnection, local_ip_towards
 from emcc_emu.net.udp import DatagramSocket
@@ -38,6 +37,9 @@ from emcc_emu.protocol.sip_timers import SipLimits, SipTimers
 from emcc_emu.protocol.sip_transactions import SipCounters, TransactionLayer
 from emcc_emu.trace.recorder import Recorder
 from emcc_emu.wire.sip import CUCM_POLICY, RequestPolicy, SipRequest, SipResponse
+
+if TYPE_CHECKING:
+    from emcc_emu.net.faults import FaultBoard
 
 __all__ = ["UDP_RECEIVE_BUFFER_BYTES", "SipEndpoint", "SipHandler"]
 

@@ -12,10 +12,9 @@ import dataclasses
 import math
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from emcc_emu.errors import TftpRefused
-from emcc_emu.net.faults import FaultBoard
 from emcc_emu.net.udp import DatagramSocket
 from emcc_emu.protocol.deadlines import Deadlines, Timed
 from emcc_emu.protocol.tftp_events import Delivered, GaveUp
@@ -32,6 +31,9 @@ from emcc_emu.wire.tftp import (
     encode_netascii,
     parse_packet,
 )
+
+if TYPE_CHECKING:
+    from emcc_emu.net.faults import FaultBoard
 
 __all__ = ["Lookup", "TftpCounters", "TftpLimits", "TftpServer"]
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
+from emcc_emu.lab.faults import DatabaseOperation
 from emcc_emu.lab.parameters import MultipleLoginBehavior, ServiceParameters
 from emcc_emu.rules.versions import FIRST_MULTIPLE_LOGIN_FOR_EMCC, Version
 
@@ -36,7 +37,7 @@ __all__ = [
 Facts = TypeVar("Facts")
 MultipleLoginOutcome = Literal["allow", "refuse", "log_out_other"]
 
-KNOWN_ELSEWHERE = frozenset({2, 12, 31, 35, 38, 41, 47})
+KNOWN_ELSEWHERE = frozenset({2, 9, 12, 31, 35, 38, 41, 47})
 """Codes of a home cluster's answer which prove that the user is known there, so that the search ends."""
 
 PARSE_ERROR = 1
@@ -98,11 +99,17 @@ class LoginFacts:
     has_profile: bool
     """Whether the user has the profile asked for, or any if none was."""
 
+    unreadable: frozenset[DatabaseOperation] = frozenset()
+    """What the database fails to read at this moment; such facts count for nothing."""
+
 
 _LOGIN_CHECKS: tuple[tuple[int, Callable[[LoginFacts], bool]], ...] = (
     (10, lambda facts: not facts.has_proxy_rights),
+    (4, lambda facts: "policy" in facts.unreadable),
     (11, lambda facts: not facts.device_exists),
+    (20, lambda facts: "device" in facts.unreadable),
     (22, lambda facts: not facts.is_extension_mobility_enabled),
+    (21, lambda facts: "login_status" in facts.unreadable),
     (18, lambda facts: facts.is_device_in_use),
     (23, lambda facts: not facts.user_exists),
     (25, lambda facts: facts.multiple_login == "refuse"),
@@ -124,11 +131,17 @@ class LogoutFacts:
     is_extension_mobility_enabled: bool
     is_device_in_use: bool
 
+    unreadable: frozenset[DatabaseOperation] = frozenset()
+    """What the database fails to read at this moment; such facts count for nothing."""
+
 
 _LOGOUT_CHECKS: tuple[tuple[int, Callable[[LogoutFacts], bool]], ...] = (
     (10, lambda facts: not facts.has_proxy_rights),
+    (4, lambda facts: "policy" in facts.unreadable),
     (11, lambda facts: not facts.device_exists),
+    (20, lambda facts: "device" in facts.unreadable),
     (5, lambda facts: not facts.is_extension_mobility_enabled),
+    (21, lambda facts: "login_status" in facts.unreadable),
     (19, lambda facts: not facts.is_device_in_use),
 )
 
@@ -171,11 +184,17 @@ class VisitingLoginFacts:
     is_device_in_use: bool
     has_remote_clusters: bool
 
+    unreadable: frozenset[DatabaseOperation] = frozenset()
+    """What the database fails to read at this moment; such facts count for nothing."""
+
 
 _VISITING_CHECKS: tuple[tuple[int, Callable[[VisitingLoginFacts], bool]], ...] = (
+    (4, lambda facts: "policy" in facts.unreadable),
     (11, lambda facts: not facts.device_exists),
+    (20, lambda facts: "device" in facts.unreadable),
     (22, lambda facts: not facts.is_extension_mobility_enabled),
     (32, lambda facts: not facts.supports_emcc),
+    (21, lambda facts: "login_status" in facts.unreadable),
     (18, lambda facts: facts.is_device_in_use),
     (36, lambda facts: not facts.has_remote_clusters),
 )
@@ -209,6 +228,9 @@ class CheckUserFacts:
     is_extension_ambiguous: bool
     """Whether the extension or self-service ID asked for is that of several users."""
 
+    is_directory_available: bool = True
+    """Whether the directory can be asked about the PIN."""
+
     is_pin_correct: bool
     must_change_pin: bool
     is_cluster_known: bool
@@ -223,6 +245,7 @@ class CheckUserFacts:
 
 _CHECK_USER_CHECKS: tuple[tuple[int, Callable[[CheckUserFacts], bool]], ...] = (
     (47, lambda facts: facts.is_extension_ambiguous),
+    (9, lambda facts: not facts.is_directory_available),
     (2, lambda facts: not facts.is_pin_correct),
     (41, lambda facts: facts.must_change_pin),
     (35, lambda facts: not facts.is_cluster_known),
@@ -263,11 +286,23 @@ class HomeLoginFacts:
 
     has_free_base_device: bool
 
+    is_directory_available: bool = True
+    """Whether the directory can be asked about the PIN."""
+
+    is_own_cluster_id_usable: bool = True
+    """Whether the cluster has a Cluster ID of its own."""
+
+    unreadable: frozenset[DatabaseOperation] = frozenset()
+    """What the database fails to read at this moment; such facts count for nothing."""
+
 
 _HOME_LOGIN_CHECKS: tuple[tuple[int, Callable[[HomeLoginFacts], bool]], ...] = (
     (43, lambda facts: not facts.is_base_device_security_right),
+    (44, lambda facts: not facts.is_own_cluster_id_usable),
+    (9, lambda facts: not facts.is_directory_available),
     (2, lambda facts: not facts.is_pin_correct),
     (35, lambda facts: not facts.is_cluster_known),
+    (4, lambda facts: "policy" in facts.unreadable),
     (31, lambda facts: not facts.is_emcc_enabled_for_user),
     (38, lambda facts: not facts.is_emcc_active),
     (12, lambda facts: not facts.has_profile),

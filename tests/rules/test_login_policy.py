@@ -26,14 +26,20 @@ from emcc_emu.rules.versions import Version
 
 V12_0, V12_5 = Version(12), Version(12, 5)
 
+LOGIN_STATUS = frozenset({"login_status"})
+DEVICE = LOGIN_STATUS | {"device"}
+POLICY = DEVICE | {"policy"}
 LOGIN = LoginFacts(
     has_proxy_rights=True, device_exists=True, is_extension_mobility_enabled=True, is_device_in_use=False,
     user_exists=True, multiple_login="allow", has_profile=True,
 )  # fmt: skip
 LOGIN_ORDER = [
     (10, {"has_proxy_rights": False}),
+    (4, {"unreadable": POLICY}),
     (11, {"device_exists": False}),
+    (20, {"unreadable": DEVICE}),
     (22, {"is_extension_mobility_enabled": False}),
+    (21, {"unreadable": LOGIN_STATUS}),
     (18, {"is_device_in_use": True}),
     (23, {"user_exists": False}),
     (25, {"multiple_login": "refuse"}),
@@ -44,8 +50,11 @@ LOGOUT = LogoutFacts(
 )
 LOGOUT_ORDER = [
     (10, {"has_proxy_rights": False}),
+    (4, {"unreadable": POLICY}),
     (11, {"device_exists": False}),
+    (20, {"unreadable": DEVICE}),
     (5, {"is_extension_mobility_enabled": False}),
+    (21, {"unreadable": LOGIN_STATUS}),
     (19, {"is_device_in_use": False}),
 ]
 VISITING = VisitingLoginFacts(
@@ -53,9 +62,12 @@ VISITING = VisitingLoginFacts(
     has_remote_clusters=True,
 )  # fmt: skip
 VISITING_ORDER = [
+    (4, {"unreadable": POLICY}),
     (11, {"device_exists": False}),
+    (20, {"unreadable": DEVICE}),
     (22, {"is_extension_mobility_enabled": False}),
     (32, {"supports_emcc": False}),
+    (21, {"unreadable": LOGIN_STATUS}),
     (18, {"is_device_in_use": True}),
     (36, {"has_remote_clusters": False}),
 ]
@@ -65,6 +77,7 @@ CHECK_USER = CheckUserFacts(
 )  # fmt: skip
 CHECK_USER_ORDER = [
     (47, {"is_extension_ambiguous": True}),
+    (9, {"is_directory_available": False}),
     (2, {"is_pin_correct": False}),
     (41, {"must_change_pin": True}),
     (35, {"is_cluster_known": False}),
@@ -80,8 +93,11 @@ HOME = HomeLoginFacts(
 HOME_ORDER = [
     (46, {"security_refusal": 46}),
     (43, {"is_base_device_security_right": False}),
+    (44, {"is_own_cluster_id_usable": False}),
+    (9, {"is_directory_available": False}),
     (2, {"is_pin_correct": False}),
     (35, {"is_cluster_known": False}),
+    (4, {"unreadable": POLICY}),
     (31, {"is_emcc_enabled_for_user": False}),
     (38, {"is_emcc_active": False}),
     (12, {"has_profile": False}),

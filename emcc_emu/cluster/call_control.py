@@ -171,7 +171,7 @@ class CallControl:
     # -- who calls ------------------------------------------------------------------------------------------------
 
     def _caller(self, node: SipNode, request: sip.SipRequest, flow: Flow) -> Caller:
-        registration = self._registrar.sender_of(node, request, flow)
+        registration = self._registrar.book.sender_of(node, request, flow)
         if registration is not None:
             return self._calling_phone(registration, request)
         ip = flow.remote[0]

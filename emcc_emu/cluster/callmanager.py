@@ -159,7 +159,7 @@ class CallManager:
 
     def registered_addresses(self) -> frozenset[str]:
         """IP addresses of all registered phones."""
-        return self.registrar.addresses()
+        return self.registrar.book.addresses()
 
     def registration(self, device_name: str) -> RegistrationView | None:
         """One registration, None while the phone is not registered."""

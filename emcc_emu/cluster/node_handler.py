@@ -121,7 +121,7 @@ class NodeHandler:
 
     def _is_known(self, ip: str) -> bool:
         return (
-            self._registrar.knows_address(ip)
+            self._registrar.book.has_address(ip)
             or ip in self._gateway_ips
             or any(trunk.has_peer(ip) for trunk in self._trunks.values())
         )
@@ -139,12 +139,12 @@ class NodeHandler:
         if is_in_dialog(request):
             self._in_dialog(transaction, request, flow)
             return
-        is_registered = self._registrar.knows_address(flow.remote[0])
+        is_registered = self._registrar.book.has_address(flow.remote[0])
         answer_phone_refer(self.node, transaction, request, flow, is_registered=is_registered)
 
     def _notify(self, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
         event = (request.get("Event") or "").partition(";")[0].strip().lower()
-        if event == HOOK_STATE_EVENT and self._registrar.knows_address(flow.remote[0]):
+        if event == HOOK_STATE_EVENT and self._registrar.book.has_address(flow.remote[0]):
             self.node.endpoint.respond(transaction, self.node.reply(request, 200))
         elif is_in_dialog(request):
             self._in_dialog(transaction, request, flow)

@@ -7,7 +7,7 @@ leaves it alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,6 +25,7 @@ from emcc_emu.cluster.registration import (
     RegistrationView,
     read_contact,
 )
+from emcc_emu.cluster.registration_book import RegistrationBook
 from emcc_emu.cluster.sip_node import HeaderLine, SipNode
 from emcc_emu.cluster.wire_timers import WireTimers
 from emcc_emu.errors import SipInvalid
@@ -88,10 +89,7 @@ class Registrar:
         self._supported_cisco = f"X-cisco-srtp-fallback,X-cisco-sis-{sis}"
         self._supported_other = f"X-cisco-sis-{sis}"
         self._bodies = RegisterBodies()
-        self._by_device: dict[str, Registration] = {}
-        self._by_call_id: dict[str, Registration] = {}
-        self._by_path: dict[object, Registration | list[Registration]] = {}
-        self._count_by_ip: dict[str, int] = {}
+        self._book = RegistrationBook()
         self._devices_of_digest_user: dict[str, list[str]] = {}
         for phone in state.config.phones:
             if phone.digest_user:
@@ -101,53 +99,21 @@ class Registrar:
 
     # -- questions ------------------------------------------------------------------------------------------------
 
-    def __len__(self) -> int:
-        return len(self._by_device)
+    @property
+    def book(self) -> RegistrationBook:
+        """All registrations; for reading only."""
+        return self._book
 
-    def __iter__(self) -> Iterator[Registration]:
-        return iter(list(self._by_device.values()))
+    def __len__(self) -> int:
+        return len(self._book)
 
     def get(self, device_name: str) -> Registration | None:
         """The registration of a device, None while it is not registered."""
-        return self._by_device.get(device_name.upper())
+        return self._book.of_device(device_name.upper())
 
     def views(self) -> list[RegistrationView]:
         """All registrations, for screens."""
-        return [registration.view() for registration in self._by_device.values()]
-
-    def addresses(self) -> frozenset[str]:
-        """IP addresses of all registered phones."""
-        return frozenset(self._count_by_ip)
-
-    def knows_address(self, ip: str) -> bool:
-        """Whether some registered phone is at this IP address."""
-        return ip in self._count_by_ip
-
-    def sender_of(self, node: SipNode, request: sip.SipRequest, flow: Flow) -> Registration | None:
-        """The registered device that sent a request: by connection, by address, or by the device name it gives.
-
-        Several devices may share one path (a tester with one socket); then the number in From decides.
-        """
-        found = self._by_path.get(_path_of(node, flow))
-        if found is None:
-            return self._sender_by_contact(request, flow)
-        if isinstance(found, Registration):
-            return found
-        number = sip.parse_uri(request.from_.uri).user or ""
-        return next((entry for entry in found if number in entry.directory_numbers()), found[0])
-
-    def _sender_by_contact(self, request: sip.SipRequest, flow: Flow) -> Registration | None:
-        """A phone whose connection was opened anew, or that sends from another UDP port than it listens on."""
-        if flow.remote[0] not in self._count_by_ip or not request.contacts:
-            return None
-        contact = read_contact(request)
-        if contact.device_name:
-            registration = self._by_device.get(contact.device_name)
-            is_same_host = registration is not None and registration.address[0] == flow.remote[0]
-            return registration if is_same_host else None
-        number = sip.parse_uri(request.from_.uri).user or ""
-        candidates = (entry for entry in self._by_device.values() if entry.address == contact.address)
-        return next((entry for entry in candidates if number in entry.directory_numbers()), None)
+        return [registration.view() for registration in self._book]
 
     # -- REGISTER -------------------------------------------------------------------------------------------------
 
@@ -157,7 +123,7 @@ class Registrar:
         Raises:
             SipInvalid: With the final answer of a refusal; the caller sends it.
         """
-        known = self._by_call_id.get(request.headers.get("Call-ID") or "")
+        known = self._book.of_call_id(request.headers.get("Call-ID") or "")
         node.endpoint.respond(transaction, node.trying(request))
         if known is not None and self._is_refresh(known, node, request, flow):
             self._refresh(known, transaction, request)
@@ -197,7 +163,7 @@ class Registrar:
         number = sip.parse_uri(request.to.uri).user or ""
         if number not in {line.directory_number.lstrip("\\") for line in device.lines}:
             raise SipInvalid(f"{device.name} has no line {number!r}", status=404)
-        known = self._by_device.get(device.name)
+        known = self._book.of_device(device.name)
         asked_s = contact.expires_s if contact.expires_s is not None else request.expires
         if asked_s == 0 or contact.is_keepalive:
             self._answer_zero_expires(node, known, contact, transaction, request, flow)
@@ -224,7 +190,7 @@ class Registrar:
             return self._identify_by_digest(request)
         device = self._state.device(contact.device_name)
         if device is None:
-            stale = self._by_device.get(contact.device_name)
+            stale = self._book.of_device(contact.device_name)
             if stale is not None:
                 self.remove(stale, "not configured any more")
             raise SipInvalid(f"device {contact.device_name!r} is not configured", status=404)
@@ -256,7 +222,7 @@ class Registrar:
         number: str,
         interval_s: int,
     ) -> None:
-        known = self._by_device.get(device.name)
+        known = self._book.of_device(device.name)
         is_same = (
             known is not None
             and known.node is node
@@ -276,7 +242,7 @@ class Registrar:
         registration.other_lines = other_lines
         said = self._bodies.read(request)
         registration.is_bulk = said.is_bulk or is_bulk
-        self._link(registration)
+        self._book.add(registration)
         self._extend(registration)
         echo = contact.line if is_same else mark_new_registration(contact.line)
         self._answer(registration, transaction, request, echo, said.answer)
@@ -365,19 +331,19 @@ class Registrar:
             del other_lines[request.call_id]
             return
         self.remove(known, "unregistered")
-        if flow.is_reliable and not known.device.is_third_party and _path_of(node, flow) not in self._by_path:
+        if flow.is_reliable and not known.device.is_third_party and not self._book.has_path(node, flow):
             node.close_connection(flow)
 
     def expire(self, registration: Registration) -> None:
         """A phone did not refresh in time: forget it and close its connection."""
         self.remove(registration, "expired")
         flow = registration.flow
-        if flow is not None and flow.is_reliable and _path_of(registration.node, flow) not in self._by_path:
+        if flow is not None and flow.is_reliable and not self._book.has_path(registration.node, flow):
             registration.node.close_connection(flow)
 
     def remove(self, registration: Registration, why: str) -> None:
         """Forget a registration; the phone is not told."""
-        if self._by_device.get(registration.device.name) is not registration:
+        if self._book.of_device(registration.device.name) is not registration:
             return
         self._unlink(registration)
         log.info("phone_unregistered", device=registration.device.name, node=registration.node.name, why=why)
@@ -386,9 +352,7 @@ class Registrar:
 
     def connection_lost(self, node: SipNode, flow: Flow) -> None:
         """A phone's connection is gone; its registration stays until it expires."""
-        found = self._by_path.pop(_path_of(node, flow), None)
-        for registration in found if isinstance(found, list) else [found] if found is not None else []:
-            registration.flow = None
+        self._book.connection_lost(node, flow)
 
     def order(self, device_name: str, action: str) -> bool:
         """Send a registered phone a service-control order; False when it cannot be reached or takes none."""
@@ -399,50 +363,9 @@ class Registrar:
         send_service_control(registration, action, device.version_stamp)
         return True
 
-    # -- books ----------------------------------------------------------------------------------------------------
-
     def _extend(self, registration: Registration) -> None:
         self._timers.set_after(registration, registration.interval_s + EXPIRY_GRACE_S)
 
-    def _link(self, registration: Registration) -> None:
-        self._by_device[registration.device.name] = registration
-        self._by_call_id[registration.call_id] = registration
-        ip = registration.address[0]
-        self._count_by_ip[ip] = self._count_by_ip.get(ip, 0) + 1
-        if registration.flow is None:
-            return
-        path = _path_of(registration.node, registration.flow)
-        found = self._by_path.get(path)
-        if found is None:
-            self._by_path[path] = registration
-        elif isinstance(found, list):
-            found.append(registration)
-        else:
-            self._by_path[path] = [found, registration]
-
     def _unlink(self, registration: Registration) -> None:
         self._timers.cancel(registration)
-        self._by_device.pop(registration.device.name, None)
-        if self._by_call_id.get(registration.call_id) is registration:
-            del self._by_call_id[registration.call_id]
-        ip = registration.address[0]
-        left = self._count_by_ip[ip] - 1
-        if left:
-            self._count_by_ip[ip] = left
-        else:
-            del self._count_by_ip[ip]
-        if registration.flow is None:
-            return
-        path = _path_of(registration.node, registration.flow)
-        found = self._by_path.get(path)
-        if isinstance(found, list):
-            found.remove(registration)
-            if not found:
-                del self._by_path[path]
-        elif found is registration:
-            del self._by_path[path]
-
-
-def _path_of(node: SipNode, flow: Flow) -> object:
-    """By what later requests are attributed: the connection, or for datagrams the peer's address."""
-    return (node.name, flow.connection_id) if flow.is_reliable else (node.name, flow.remote)
+        self._book.remove(registration)

@@ -323,7 +323,7 @@ async def test_two_phones_behind_one_socket_are_told_apart_by_their_numbers(site
     node = site.manager.nodes["sanjose-pub"]
     for number, name in (("2001", CISCO), ("2002", second)):
         request = phone.out_of_dialog("INVITE", "sip:1@x", number=number, headers=(("Contact", phone.contact),))
-        assert site.manager.registrar.sender_of(node, request, flow_seen_by(node, phone)).device_name == name
+        assert site.manager.registrar.book.sender_of(node, request, flow_seen_by(node, phone)).device_name == name
     assert site.manager.unregister_device(CISCO)
     assert site.manager.unregister_device(second)
     assert not site.manager.unregister_device(second)

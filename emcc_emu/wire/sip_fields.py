@@ -13,7 +13,7 @@ from emcc_emu.errors import SipInvalid
 from emcc_emu.wire.sip_text import is_token, parse_number, shown
 from emcc_emu.wire.sip_uri import host_port
 
-__all__ = ["BRANCH_COOKIE", "MAX_CSEQ", "CSeq", "Via", "parse_cseq", "parse_via"]
+__all__ = ["BRANCH_COOKIE", "MAX_CSEQ", "USUAL_VIA", "CSeq", "Via", "parse_cseq", "parse_via"]
 
 BRANCH_COOKIE: Final = "z9hG4bK"
 """Start of every branch that an RFC 3261 element makes (section 8.1.1.7)."""
@@ -21,6 +21,12 @@ MAX_CSEQ: Final = 2**31 - 1
 """RFC 3261 section 8.1.1.5: a sequence number is less than 2**31."""
 
 _SPACED_PROTOCOL: Final = re.compile(r"(SIP)\s*/\s*([0-9]{1,3}\.[0-9]{1,3})\s*/\s*([^\s/]+)\s+(\S.*)", re.IGNORECASE)
+
+USUAL_VIA: Final = re.compile(
+    r"SIP/2\.0/(UDP|TCP|TLS) ([A-Za-z0-9][A-Za-z0-9.\-]*+)(?::([1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
+    rf";branch=({BRANCH_COOKIE}[A-Za-z0-9\-.!%*_+`'~]++)(;rport)?"
+)
+"""The form of nearly every Via of a request that no proxy has touched."""
 
 _USUAL_TRANSPORTS: Final = frozenset(("UDP", "TCP", "TLS"))
 
@@ -71,6 +77,15 @@ def parse_via(text: str) -> Via:
     Raises:
         SipInvalid: Status 400.
     """
+    usual = USUAL_VIA.fullmatch(text)
+    if usual is not None:
+        transport, host, port, branch, rport = usual.groups()
+        params = {"branch": branch, "rport": None} if rport else {"branch": branch}
+        return Via(transport, host, int(port) if port else None, params)
+    return _parse_unusual_via(text)
+
+
+def _parse_unusual_via(text: str) -> Via:
     head, _, tail = text.partition(";")
     protocol, _, sent_by = head.partition(" ")
     if protocol[:8] == "SIP/2.0/" and " " not in sent_by and "\t" not in head:

@@ -214,11 +214,11 @@ class Headers:
 
     def view(self, name: str, parse: Callable[[Headers], _T]) -> _T:
         """The result of `parse(self)`, kept under `name` until a header changes."""
-        try:
-            return self._views[name]  # type: ignore[return-value]
-        except KeyError:
-            parsed = self._views[name] = parse(self)
-            return parsed
+        views = self._views
+        if name in views:
+            return views[name]  # type: ignore[return-value]
+        parsed = views[name] = parse(self)
+        return parsed
 
     def columns(self) -> tuple[list[str], list[str], list[str]]:
         """Keys, names and values, three parallel lists owned by this object: for reading only."""

@@ -60,9 +60,10 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
         lines = _bound(lines, defects)
     headers = _split_headers(lines, defects)
     body = data[end + 4 :]
-    length = headers.get("Content-Length")
-    if length is not None and length.isdecimal() and len(length) < 9 and int(length) < len(body):
-        body = body[: int(length)]
+    if body:
+        length = headers.get("Content-Length")
+        if length is not None and length.isdecimal() and len(length) < 9 and int(length) < len(body):
+            body = body[: int(length)]
     return _with_start_line(lines[0], headers, body, defects)
 
 

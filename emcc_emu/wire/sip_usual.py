@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from emcc_emu.wire.sip_fields import BRANCH_COOKIE
+from emcc_emu.wire.sip_fields import USUAL_VIA
 from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest
 
 __all__ = ["USUAL_ADDRESS", "USUAL_REQUEST_URI", "has_usual_form"]
@@ -24,34 +24,42 @@ USUAL_ADDRESS: Final = re.compile(
 )
 """The form nearly every From, To and Contact has."""
 
-_NEVER: Final = re.compile(r"(?!)").fullmatch
-_FORMS: Final = {
-    "via": re.compile(rf"SIP/2\.0/(?:UDP|TCP|TLS) {_HOST};branch={BRANCH_COOKIE}{_TOKEN}(?:;rport)?").fullmatch,
-    "from": USUAL_ADDRESS.fullmatch,
-    "to": USUAL_ADDRESS.fullmatch,
-    "contact": USUAL_ADDRESS.fullmatch,
-    "call-id": re.compile(rf"{_TOKEN}(?:@{_TOKEN})?").fullmatch,
-    "cseq": re.compile(r"[0-9]{1,9} [A-Z]++").fullmatch,
-    "max-forwards": re.compile(r"[0-9]{1,2}").fullmatch,
-    "expires": re.compile(r"[0-9]{1,9}").fullmatch,
-    "content-length": re.compile(r"[0-9]{1,9}").fullmatch,
-    "route": _NEVER,
-    "record-route": _NEVER,
-}
-"""By lower-case name, what a header field has to look like; fields that are not listed may hold anything."""
-_MANDATORY: Final = frozenset(("via", "from", "to", "call-id", "cseq"))
+_MANDATORY: Final = (
+    ("via", USUAL_VIA.fullmatch),
+    ("from", USUAL_ADDRESS.fullmatch),
+    ("to", USUAL_ADDRESS.fullmatch),
+    ("call-id", re.compile(rf"{_TOKEN}(?:@{_TOKEN})?").fullmatch),
+)
+_OPTIONAL: Final = (
+    ("contact", USUAL_ADDRESS.fullmatch),
+    ("max-forwards", re.compile(r"[0-9]{1,2}").fullmatch),
+    ("expires", re.compile(r"[0-9]{1,9}").fullmatch),
+)
+_UNUSUAL: Final = frozenset(("route", "record-route"))
 
 
 def has_usual_form(request: SipRequest) -> bool:
-    """Whether the request is well formed in the usual way, each field there once; False says nothing against it."""
+    """Whether the request is well formed in the usual way, each field there once; False says nothing against it.
+
+    It then has a Content-Length, which is right.
+    """
     keys, _, values = request.headers.columns()
-    fields = set(keys)
-    if len(fields) != len(keys) or not fields >= _MANDATORY or request.defects or request.version != SIP_VERSION:
+    fields = dict(zip(keys, values))  # noqa: B905 (hot, equal by construction)
+    if len(fields) != len(keys) or request.defects or request.version != SIP_VERSION:
         return False
-    form_of = _FORMS.get
-    for key, value in zip(keys, values):  # noqa: B905 (hot, equal by construction)
-        form = form_of(key)
-        if form is not None and form(value) is None:
+    for name, form in _MANDATORY:
+        if name not in fields or form(fields[name]) is None:
             return False
-    is_same_method = values[keys.index("cseq")].endswith(f" {request.method}")
-    return is_same_method and USUAL_REQUEST_URI.fullmatch(request.uri) is not None
+    for name, form in _OPTIONAL:
+        if name in fields and form(fields[name]) is None:
+            return False
+    number, _, method = fields.get("cseq", "").partition(" ")
+    return (
+        method == request.method
+        and number.isdecimal()
+        and number.isascii()
+        and len(number) < 10
+        and fields.get("content-length") == str(len(request.body))
+        and fields.keys().isdisjoint(_UNUSUAL)
+        and USUAL_REQUEST_URI.fullmatch(request.uri) is not None
+    )

@@ -95,7 +95,7 @@ def validate_request(request: SipRequest, *, stream: bool = False, policy: Reque
     try:
         if not has_usual_form(request):
             _check_form(request, policy)
-        _check_length(request, stream)
+            _check_length(request, stream)
         _check_ability(request, policy)
     except SipInvalid as error:
         if request.method == "ACK":

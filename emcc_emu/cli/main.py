@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "command", "main"]
 COMMANDS: dict[str, str] = {
     "demo": "Run the whole EMCC story on two clusters and draw it as a ladder.",
     "up": "Start the clusters of a lab and keep them running.",
+    "load": "Drive a fleet of virtual phones by a scenario, and judge what came of it.",
     "phone": "Boot one virtual phone and do what it is told.",
     "show": "Show what a running lab has and does.",
     "set": "Change a running lab.",

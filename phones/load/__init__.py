@@ -1,0 +1,1 @@
+"""Load: many phones driven by a scenario, in several processes, measured and judged."""

@@ -1,0 +1,196 @@
+"""Looks at the clusters while a load runs: how many requests they have in progress, and what they must never say.
+
+It reads the control API of a lab; what a cluster of others does not tell is reported as not checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from emcc_emu.errors import TransportError
+from emcc_emu.net.http_client import HttpClient
+
+__all__ = ["INVARIANTS", "ClusterSample", "ClusterWatch", "find_violation"]
+
+LEAST_INTERVAL_S = 0.25
+SHARE_OF_TIME = 20
+"""A look that took long is followed by a pause of so many times its duration, so that watching is no load."""
+
+MAX_STATUS_BYTES = 64 * 1024 * 1024
+STATUS_TIMEOUT_S = 10.0
+
+INVARIANTS = (
+    "a phone is registered at one cluster",
+    "every accepted login is one login",
+    "no base device serves two",
+    "every emergency call left from where its phone stands",
+)
+
+Status = Mapping[str, Mapping[str, Any] | None]
+
+
+@dataclass(slots=True)
+class ClusterSample:
+    """What the clusters said at one moment."""
+
+    at_s: float
+    """Wall time."""
+    in_progress: dict[str, int]
+    registered: dict[str, int]
+
+
+@dataclass(slots=True)
+class ClusterWatch:
+    """Asks the control API again and again; run `keep_watching` as a task.
+
+    Args:
+        control_url: Of the control API; empty when there is none.
+        on_violation: Told what happened, and of which phone.
+    """
+
+    control_url: str
+    on_violation: Callable[[str, str], None]
+    samples: list[ClusterSample] = field(default_factory=list)
+    first: dict[str, Any] = field(default_factory=dict)
+    """The clusters' status before the load."""
+    last: dict[str, Any] = field(default_factory=dict)
+    _suspects: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is anybody to ask."""
+        return bool(self.control_url)
+
+    @property
+    def limit(self) -> int | None:
+        """The smallest Maximum Concurrent Requests of the clusters; None when nobody says."""
+        limits = [entry["maximum_concurrent_requests"] for entry in self.first.values() if entry]
+        return min(limits) if limits else None
+
+    @property
+    def max_in_progress(self) -> dict[str, int]:
+        """The most requests that any node of each cluster had in progress during the load.
+
+        The cluster's own highest value counts when it rose during the load; otherwise, the highest that was seen.
+        """
+        highest: dict[str, int] = {}
+        for name, entry in self.last.items():
+            if not entry:
+                continue
+            seen = max((sample.in_progress.get(name, 0) for sample in self.samples), default=0)
+            before, after = _highest(self.first.get(name)), _highest(entry)
+            highest[name] = after if after > before else seen
+        return highest
+
+    def throttled(self) -> dict[str, int]:
+        """Requests that each cluster refused with code 26 during the load."""
+        return {
+            name: _counter(entry, "requests_throttled") - _counter(self.first.get(name), "requests_throttled")
+            for name, entry in self.last.items()
+            if entry
+        }
+
+    async def look_first(self) -> None:
+        """Note how the clusters are before the load."""
+        async with self._client() as client:
+            self.first = self.last = await self._ask(client)
+
+    async def keep_watching(self) -> None:
+        """Ask until cancelled; a cluster that does not answer is asked again."""
+        async with self._client() as client:
+            while True:
+                began_s = time.monotonic()
+                try:
+                    self._take(await self._ask(client))
+                except TransportError:
+                    self._suspects.clear()
+                took_s = time.monotonic() - began_s
+                await asyncio.sleep(max(LEAST_INTERVAL_S, SHARE_OF_TIME * took_s))
+
+    async def look_last(self) -> None:
+        """Look once more, when all is quiet."""
+        async with self._client() as client:
+            try:
+                self._take(await self._ask(client))
+            except TransportError:
+                return
+
+    def _client(self) -> HttpClient:
+        return HttpClient(timeout_s=STATUS_TIMEOUT_S, max_body_bytes=MAX_STATUS_BYTES)
+
+    async def _ask(self, client: HttpClient) -> dict[str, Any]:
+        reply = await client.get(f"{self.control_url}/status")
+        if reply.status != 200:
+            raise TransportError(f"the control API answered {reply.status}")
+        status: dict[str, Any] = msgspec.json.decode(reply.body)
+        return status
+
+    def _take(self, status: dict[str, Any]) -> None:
+        self.last = {name: entry or self.last.get(name) for name, entry in status.items()}
+        up = {name: entry for name, entry in status.items() if entry}
+        self.samples.append(
+            ClusterSample(
+                time.time(),
+                {name: _counter(entry, "requests_in_progress") for name, entry in up.items()},
+                {name: entry["call_processing"]["registered"] for name, entry in up.items()},
+            )
+        )
+        found = Counter(dict.fromkeys(find_violation(up), 1))
+        for suspect in list(self._suspects):
+            if suspect not in found:
+                del self._suspects[suspect]
+        for suspect in found:
+            self._suspects[suspect] += 1
+            if self._suspects[suspect] >= LOOKS_TO_CONVINCE:
+                self.on_violation(*suspect)
+
+
+LOOKS_TO_CONVINCE = 3
+"""Clusters are asked one after another, so a phone that moves may be seen twice; one that stays so is wrong."""
+
+
+def find_violation(status: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What the clusters say that must not be: what, and of which phone.
+
+    Args:
+        status: Every cluster's status by name.
+    """
+    places: dict[str, str] = {}
+    for name, entry in status.items():
+        for registration in entry["call_processing"]["registrations"]:
+            device = registration["device"]
+            if places.setdefault(device, name) != name:
+                yield f"{device} is registered at {places[device]} and at {name}", device
+    for name, entry in status.items():
+        sessions = entry["home_sessions"]["listed"]
+        yield from _doubles(sessions, "emcc_device", f"{name}: the base device {{}} serves two phones")
+        yield from _doubles(sessions, "device", f"{name}: {{}} has two home sessions")
+        yield from _doubles(entry["visiting_sessions"]["listed"], "device", f"{name}: {{}} has two visiting sessions")
+        yield from _doubles(entry["logins"]["listed"], "device", f"{name}: {{}} has two logins")
+        base = entry["base_devices"]
+        if base["in_use"] > base["count"]:
+            yield f"{name}: {base['in_use']} base devices in use of {base['count']}", ""
+
+
+def _doubles(entries: list[dict[str, Any]], key: str, text: str) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for entry in entries:
+        if entry[key] in seen:
+            yield text.format(entry[key]), entry["device"]
+        seen.add(entry[key])
+
+
+def _counter(entry: Mapping[str, Any] | None, name: str) -> int:
+    return sum(node["counters"][name] for node in entry["nodes"]) if entry else 0
+
+
+def _highest(entry: Mapping[str, Any] | None) -> int:
+    nodes = entry["nodes"] if entry else ()
+    return max((node["counters"]["requests_in_progress_max"] for node in nodes), default=0)

@@ -226,13 +226,15 @@ async def _read_body(request: web.Request) -> dict[str, Any]:
 async def _errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer our own errors as JSON: 400 for a wrong question, 503 for a cluster that is down."""
+    """Answer errors as JSON: 400 for a wrong question, 503 for a cluster that is down, 404 and 405 for no route."""
     try:
         return await handler(request)
     except InputError as error:
         return _json({"error": str(error)}, 400)
     except EmccEmuError as error:
         return _json({"error": str(error)}, 503)
+    except web.HTTPException as error:
+        return _json({"error": f"{request.method} {request.path}: {error.reason}"}, error.status)
 
 
 def _names_loopback(host: str) -> bool:

@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from running_lab import LAB_FILE
 
 from emcc_emu.control.api import ControlServer, parse_control_address
 from emcc_emu.errors import InputError, LabError
 from emcc_emu.lab.load import load_lab
-from running_lab import LAB_FILE
 
 
 class TwoClusters:

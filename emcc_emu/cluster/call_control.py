@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +41,9 @@ MAX_CALLS = 10_000
 
 RETRY_AFTER_S = "5"
 
+GONE_STATUS = 503
+"""How the record of a call ends whose phone has vanished."""
+
 UNSUPPORTED_OPTIONS = ("100rel", "precondition")
 """Options that Unified CM knows but does not do unless its SIP profile says so ("SIP Rel1XX Options" is off)."""
 
@@ -79,8 +81,9 @@ class CallControl:
         self._legs: dict[tuple[str, str], Leg] = {}
         self._by_invite: dict[ServerTransaction, Call] = {}
         self._calls: dict[int, Call] = {}
-        self._line_calls: Counter[tuple[str, str]] = Counter()
+        self._legs_of_phone: dict[str, dict[Leg, None]] = {}
         self._count = 0
+        registrar.on_gone = self.phone_gone
 
     @property
     def config(self) -> ClusterConfig:
@@ -269,20 +272,29 @@ class CallControl:
         if leg.dialog is not None:
             self._legs[leg.dialog.call_id, leg.local_tag] = leg
 
-    def line_taken(self, device_name: str, number: str) -> None:
-        """A line has one call more."""
-        self._line_calls[device_name, number] += 1
+    def line_taken(self, leg: Leg) -> None:
+        """A phone's line has one call more."""
+        self._legs_of_phone.setdefault(leg.device_name, {})[leg] = None
 
-    def line_released(self, device_name: str, number: str) -> None:
-        """A line has one call less."""
-        key = device_name, number
-        self._line_calls[key] -= 1
-        if self._line_calls[key] <= 0:
-            del self._line_calls[key]
+    def line_released(self, leg: Leg) -> None:
+        """A phone's line has one call less."""
+        legs = self._legs_of_phone.get(leg.device_name, {})
+        legs.pop(leg, None)
+        if not legs:
+            self._legs_of_phone.pop(leg.device_name, None)
 
     def count_calls(self, device_name: str, number: str) -> int:
         """Calls that a line has now."""
-        return self._line_calls.get((device_name, number), 0)
+        return sum(leg.own_number == number for leg in self._legs_of_phone.get(device_name, ()))
+
+    def phone_gone(self, device_name: str) -> None:
+        """A phone is not registered any more, or has started anew: nobody is left at its end of its calls.
+
+        A destination that still rings is left to its search, which gives up on it by itself.
+        """
+        for leg in list(self._legs_of_phone.get(device_name, ())):
+            if leg in leg.call.legs:
+                leg.call.end(leg, GONE_STATUS)
 
     def finished(self, call: Call, record: CallRecord) -> None:
         """A call is over: forget it and write its record."""

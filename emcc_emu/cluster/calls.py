@@ -132,12 +132,12 @@ class Call:
     def occupy(self, leg: Leg) -> None:
         """Count the call at the leg's line."""
         if leg.kind == "line":
-            self._control.line_taken(leg.device_name, leg.own_number)
+            self._control.line_taken(leg)
 
     def release(self, leg: Leg) -> None:
         """Count it there no longer."""
         if leg.kind == "line":
-            self._control.line_released(leg.device_name, leg.own_number)
+            self._control.line_released(leg)
 
     def progressed(self, leg: CalleeLeg, status: int) -> None:
         """Somebody rings. Early media needs reliable provisional responses, which are off: no SDP is passed on."""

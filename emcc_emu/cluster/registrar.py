@@ -96,6 +96,8 @@ class Registrar:
                 self._devices_of_digest_user.setdefault(phone.digest_user, []).append(phone.name)
         self.on_change: Callable[[str, bool], None] | None = None
         """Called with device name and whether it is registered now, after each change."""
+        self.on_gone: Callable[[str], None] | None = None
+        """Called with the device name when a registration has ended for good, or a new start has taken its place."""
 
     # -- questions ------------------------------------------------------------------------------------------------
 
@@ -236,6 +238,8 @@ class Registrar:
         is_bulk = known.is_bulk if known is not None and is_same else False
         if known is not None:
             self._unlink(known)
+            if known.call_id != request.call_id and known.flow != flow:
+                self._tell_gone(known)  # a Call-ID lasts from start to start (RFC 3261 section 10.2)
         registration = Registration(self, node, device, contact, registered_at)
         registration.read(request, flow, number)
         registration.interval_s = interval_s
@@ -307,7 +311,7 @@ class Registrar:
         if body:
             headers.append(("Content-Type", remotecc.RESPONSE_TYPE))
         node = registration.node
-        node.endpoint.respond(transaction, node.reply(request, 200, headers=headers, body=body))
+        node.endpoint.respond(transaction, node.answer(request, 200, headers=headers, body=body))
 
     # -- leaving --------------------------------------------------------------------------------------------------
 
@@ -322,7 +326,7 @@ class Registrar:
     ) -> None:
         """`Expires: 0`: from the registered phone to its own node it unregisters, anything else is a keepalive."""
         headers = [("Expires", "0"), ("Contact", contact.line), ("Supported", self._supported_other)]
-        node.endpoint.respond(transaction, node.reply(request, 200, headers=headers))
+        node.endpoint.respond(transaction, node.answer(request, 200, headers=headers))
         if known is None or known.node is not node or contact.is_keepalive:
             return
         if known.flow != flow and known.address != contact.address:
@@ -347,6 +351,7 @@ class Registrar:
             return
         self._unlink(registration)
         log.info("phone_unregistered", device=registration.device.name, node=registration.node.name, why=why)
+        self._tell_gone(registration)
         if self.on_change is not None:
             self.on_change(registration.device.name, False)
 
@@ -362,6 +367,10 @@ class Registrar:
         device = self._state.device(device_name) or registration.device
         send_service_control(registration, action, device.version_stamp)
         return True
+
+    def _tell_gone(self, registration: Registration) -> None:
+        if self.on_gone is not None:
+            self.on_gone(registration.device.name)
 
     def _extend(self, registration: Registration) -> None:
         self._timers.set_after(registration, registration.interval_s + EXPIRY_GRACE_S)

@@ -117,7 +117,7 @@ class NodeHandler:
             self._in_dialog(transaction, request, flow)
             return
         status = 200 if self._is_known(flow.remote[0]) else 503
-        node.endpoint.respond(transaction, node.reply(request, status, to_tag=transaction.local_tag))
+        node.endpoint.respond(transaction, node.answer(request, status, to_tag=transaction.local_tag))
 
     def _is_known(self, ip: str) -> bool:
         return (
@@ -145,7 +145,7 @@ class NodeHandler:
     def _notify(self, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
         event = (request.get("Event") or "").partition(";")[0].strip().lower()
         if event == HOOK_STATE_EVENT and self._registrar.book.has_address(flow.remote[0]):
-            self.node.endpoint.respond(transaction, self.node.reply(request, 200))
+            self.node.endpoint.respond(transaction, self.node.answer(request, 200))
         elif is_in_dialog(request):
             self._in_dialog(transaction, request, flow)
         else:

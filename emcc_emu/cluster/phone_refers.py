@@ -43,4 +43,4 @@ def answer_phone_refer(
     elif not (is_registered and content_type == REMOTECC_ANSWER_TYPE):
         raise SipInvalid("REFER outside a dialog is not allowed", status=403)
     contact = f"<{node.contact_uri('', flow.transport)}>"
-    node.endpoint.respond(transaction, node.reply(request, 202, headers=(("Contact", contact),), with_server=False))
+    node.endpoint.respond(transaction, node.answer(request, 202, headers=(("Contact", contact),), with_server=False))

@@ -36,7 +36,7 @@ from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction, S
 from emcc_emu.protocol.sip_timers import SipLimits, SipTimers
 from emcc_emu.protocol.sip_transactions import SipCounters, TransactionLayer
 from emcc_emu.trace.recorder import Recorder
-from emcc_emu.wire.sip import CUCM_POLICY, RequestPolicy, SipRequest, SipResponse
+from emcc_emu.wire.sip import CUCM_POLICY, RequestPolicy, SipRequest, SipResponse, WrittenResponse
 
 if TYPE_CHECKING:
     from emcc_emu.net.faults import FaultBoard
@@ -290,7 +290,7 @@ class SipEndpoint:
         self._after_call()
         return is_pending
 
-    def respond(self, transaction: ServerTransaction, response: SipResponse) -> bool:
+    def respond(self, transaction: ServerTransaction, response: SipResponse | WrittenResponse) -> bool:
         """Answer a request; False when it has had a final response. `transaction.local_tag` fills a missing To tag."""
         is_sent = self._layer.respond(transaction, response, self._loop.time())
         if not self._is_dispatching:

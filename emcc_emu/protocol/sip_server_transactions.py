@@ -13,7 +13,7 @@ from emcc_emu.wire.sip import build_response
 if TYPE_CHECKING:
     from emcc_emu.protocol.sip_flow import Flow
     from emcc_emu.protocol.sip_timers import SipTimers
-    from emcc_emu.wire.sip import SipRequest, SipResponse
+    from emcc_emu.wire.sip import SipRequest, SipResponse, WrittenResponse
 
 __all__ = [
     "INVITE_SERVER",
@@ -102,7 +102,7 @@ class ServerTransaction(Transaction):
         if self.sent:
             host.outgoing.append((self.sent, self.flow))
 
-    def respond(self, host: TransactionHost, response: SipResponse, now: float) -> bool:
+    def respond(self, host: TransactionHost, response: SipResponse | WrittenResponse, now: float) -> bool:
         """Send a response; False, and nothing sent, when a final response has gone out before."""
         raise NotImplementedError
 
@@ -112,7 +112,7 @@ class NonInviteServerTransaction(ServerTransaction):
 
     __slots__ = ()
 
-    def respond(self, host: TransactionHost, response: SipResponse, now: float) -> bool:
+    def respond(self, host: TransactionHost, response: SipResponse | WrittenResponse, now: float) -> bool:
         state = NON_INVITE_SERVER.get((self.state, classify(response.status)))
         if state is None:
             return False
@@ -184,7 +184,7 @@ class InviteServerTransaction(ServerTransaction):
             self.rearm(host)
             host.events.append(AckReceived(request, flow, self))
 
-    def respond(self, host: TransactionHost, response: SipResponse, now: float) -> bool:
+    def respond(self, host: TransactionHost, response: SipResponse | WrittenResponse, now: float) -> bool:
         state = INVITE_SERVER.get((self.state, classify(response.status)))
         if state is None:
             return False

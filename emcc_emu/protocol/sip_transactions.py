@@ -34,6 +34,7 @@ from emcc_emu.wire.sip import (
     RequestPolicy,
     SipRequest,
     SipResponse,
+    WrittenResponse,
     build_error_response,
     build_response,
     is_keepalive,
@@ -221,9 +222,13 @@ class TransactionLayer(TransactionHost):
         transaction.start(self, now)
         return transaction
 
-    def respond(self, transaction: ServerTransaction, response: SipResponse, now: float) -> bool:
-        """Answer a request; False when it has had a final response. A missing To tag is put in, except into a 100."""
-        if response.status > 100:
+    def respond(self, transaction: ServerTransaction, response: SipResponse | WrittenResponse, now: float) -> bool:
+        """Answer a request; False when it has had a final response.
+
+        A missing To tag is put in, except into a 100. What is written already has to have it: that of the transaction,
+        when the request is an INVITE.
+        """
+        if isinstance(response, SipResponse) and response.status > 100:
             self._settle_tag(transaction, response)
         if not transaction.respond(self, response, now):
             return False

@@ -15,6 +15,7 @@ from emcc_emu.wire.sip_message import (
     SipMessage,
     SipRequest,
     SipResponse,
+    WrittenResponse,
     build_error_response,
     build_response,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "SipUri",
     "StreamFramer",
     "Via",
+    "WrittenResponse",
     "build_error_response",
     "build_response",
     "format_name_addr",

@@ -16,7 +16,15 @@ from emcc_emu.wire.sip_reasons import reason_phrase
 from emcc_emu.wire.sip_text import parse_number, shown, split_comma_list
 from emcc_emu.wire.sip_uri import NameAddr, parse_name_addr
 
-__all__ = ["SIP_VERSION", "SipMessage", "SipRequest", "SipResponse", "build_error_response", "build_response"]
+__all__ = [
+    "SIP_VERSION",
+    "SipMessage",
+    "SipRequest",
+    "SipResponse",
+    "WrittenResponse",
+    "build_error_response",
+    "build_response",
+]
 
 SIP_VERSION: Final = "SIP/2.0"
 MAX_EXPIRES_S: Final = 2**32 - 1
@@ -324,6 +332,25 @@ class SipResponse(SipMessage):
 
     def __repr__(self) -> str:
         return f"<SipResponse {self.status} {shown(self.reason)}>"
+
+
+class WrittenResponse:
+    """A response that is bytes already: for a busy element whose answers are made of copied lines.
+
+    Args:
+        status: Its status code.
+        encoded: The whole message.
+    """
+
+    __slots__ = ("_encoded", "status")
+
+    def __init__(self, status: int, encoded: bytes) -> None:
+        self.status = status
+        self._encoded = encoded
+
+    def encode(self) -> bytes:
+        """The bytes for the wire."""
+        return self._encoded
 
 
 def _to_with_tag(value: str, to_tag: str | None) -> str:

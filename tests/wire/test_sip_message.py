@@ -206,3 +206,8 @@ def test_error_response_says_what_is_wrong():
     assert sip.build_error_response(options(), wrong, to_tag="1").start_line == "SIP/2.0 400 Bad Request - Missing CSeq"
     extension = sip.build_error_response(options(), SipInvalid("x", 420, (("Unsupported", "a"),)))
     assert (extension.start_line, extension.get("Unsupported")) == ("SIP/2.0 420 Bad Extension", "a")
+
+
+def test_written_response_goes_out_as_it_is():
+    written = sip.WrittenResponse(200, b"SIP/2.0 200 OK\r\n\r\n")
+    assert (written.status, written.encode()) == (200, b"SIP/2.0 200 OK\r\n\r\n")

@@ -349,4 +349,5 @@ def one_by_one(scenario: Scenario) -> Scenario:
     """The same scenario for one phone that does one session of each kind."""
     phones = msgspec.structs.replace(scenario.phones, count=1)
     load = LoadShape(shape="closed", duration_s=scenario.load.duration_s, arrivals=len(scenario.sessions))
-    return msgspec.structs.replace(scenario, phones=phones, load=load)
+    sessions = tuple(msgspec.structs.replace(kind, weight=1) for kind in scenario.sessions)
+    return msgspec.structs.replace(scenario, phones=phones, load=load, sessions=sessions)

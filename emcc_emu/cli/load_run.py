@@ -175,7 +175,10 @@ class LoadRun:
         job = ShardJob(scenario, target.phones, target.file_servers, target.ca_file, journal=settings.is_told)
         self.shards = split_job(job, workers_needed(len(target.phones), settings.workers))
         self.director = Director(self.shards, on_progress=self._tell)
-        self.watch = ClusterWatch(settings.control or target.control, self.director.violate)
+        phones = frozenset(phone.name for phone in target.phones)
+        self.watch = ClusterWatch(
+            settings.control or target.control, self.director.violate, phones, scenario.phones.cluster
+        )
         self.is_stopped = False
         self._stops = 0
 
@@ -211,7 +214,7 @@ class LoadRun:
             with Keys(self.press, sys.stdin):
                 await self.director.wait_done()
             if self.watch.is_possible:
-                await self.watch.look_last()
+                await self.watch.look_last(self.director.logged_in, self.director.emergencies)
         finally:
             tasks = [task for task in (watching, showing) if task is not None]
             for task in tasks:
@@ -275,7 +278,7 @@ class LoadRun:
             throttled=watch.throttled(),
             samples=tuple(watch.samples),
             is_watched=watch.is_possible,
-            unchecked=() if watch.is_possible else INVARIANTS,
+            unchecked=tuple(sorted(watch.unchecked)) if watch.is_possible else INVARIANTS,
             violation=director.violation,
             lost=tuple(director.lost),
             is_stopped=self.is_stopped,

@@ -19,7 +19,7 @@ def draw_summary(outcome: LoadOutcome, console: Console) -> None:
     table = Table(
         title=f"{outcome.scenario.name}: {outcome.phones} phones, {outcome.duration_s:.1f} s", title_justify="left"
     )
-    for heading in ("", "submitted", "ok", "refused", "no answer", "p50", "p95", "p99", "max"):
+    for heading in ("", "sent", "ok", "refused", "no answer", "p50", "p95", "p99", "max"):
         table.add_column(heading, justify="left" if heading in ("", "refused") else "right")
     for name, count in outcome.measurement.operations.items():
         if count.attempted:
@@ -46,8 +46,12 @@ def draw_summary(outcome: LoadOutcome, console: Console) -> None:
 def _cells(count: OperationCount) -> list[str]:
     codes = ", ".join(f"{code}: {times}" for code, times in sorted(count.by_code.items()))
     shares = [count.latency.percentile_s(share) for share in (50, 95, 99)]
-    times = [f"{seconds * 1000:.0f} ms" if count.ok else "" for seconds in (*shares, count.latency.max_s)]
+    times = [_time(seconds) if count.ok else "" for seconds in (*shares, count.latency.max_s)]
     return [str(count.attempted), str(count.ok), codes, str(count.no_answer), *times]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def draw_limit(found: FoundLimit, console: Console) -> None:

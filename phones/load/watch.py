@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import msgspec
 from emcc_emu.errors import TransportError
 from emcc_emu.net.http_client import HttpClient
 
-__all__ = ["INVARIANTS", "ClusterSample", "ClusterWatch", "find_violation"]
+__all__ = ["INVARIANTS", "ClusterSample", "ClusterWatch", "find_violation", "find_wrong_sessions"]
 
 LEAST_INTERVAL_S = 0.25
 SHARE_OF_TIME = 20
@@ -26,12 +26,11 @@ SHARE_OF_TIME = 20
 MAX_STATUS_BYTES = 64 * 1024 * 1024
 STATUS_TIMEOUT_S = 10.0
 
-INVARIANTS = (
-    "a phone is registered at one cluster",
-    "every accepted login is one login",
-    "no base device serves two",
-    "every emergency call left from where its phone stands",
-)
+ONE_CLUSTER = "a phone is registered at one cluster"
+ONE_LOGIN = "every accepted login is one login"
+ONE_BASE_DEVICE = "no base device serves two"
+EMERGENCY = "every emergency call left from where its phone stands"
+INVARIANTS = (ONE_CLUSTER, ONE_LOGIN, ONE_BASE_DEVICE, EMERGENCY)
 
 Status = Mapping[str, Mapping[str, Any] | None]
 
@@ -53,15 +52,24 @@ class ClusterWatch:
     Args:
         control_url: Of the control API; empty when there is none.
         on_violation: Told what happened, and of which phone.
+        phones: Names of the fleet's phones.
+        phones_cluster: Where they stand.
     """
 
     control_url: str
     on_violation: Callable[[str, str], None]
+    phones: frozenset[str] = frozenset()
+    phones_cluster: str = ""
     samples: list[ClusterSample] = field(default_factory=list)
     first: dict[str, Any] = field(default_factory=dict)
     """The clusters' status before the load."""
     last: dict[str, Any] = field(default_factory=dict)
+    unchecked: set[str] = field(default_factory=set)
+    """Invariants that the clusters do not tell enough to check."""
+    emergencies: Counter[str] = field(default_factory=Counter)
+    """Emergency calls that left where the phones stand, by phone, as the cluster there recorded them."""
     _suspects: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _records_seen: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_possible(self) -> bool:
@@ -101,6 +109,9 @@ class ClusterWatch:
         """Note how the clusters are before the load."""
         async with self._client() as client:
             self.first = self.last = await self._ask(client)
+            for name in self.first:
+                self._records_seen[name] = 0
+                await self._read_calls(client, name, is_counted=False)
 
     async def keep_watching(self) -> None:
         """Ask until cancelled; a cluster that does not answer is asked again."""
@@ -109,18 +120,73 @@ class ClusterWatch:
                 began_s = time.monotonic()
                 try:
                     self._take(await self._ask(client))
+                    for name in self.last:
+                        await self._read_calls(client, name)
                 except TransportError:
                     self._suspects.clear()
                 took_s = time.monotonic() - began_s
                 await asyncio.sleep(max(LEAST_INTERVAL_S, SHARE_OF_TIME * took_s))
 
-    async def look_last(self) -> None:
-        """Look once more, when all is quiet."""
+    async def look_last(self, logged_in: Mapping[str, str], emergencies: Iterable[str]) -> None:
+        """Look once more, when all is quiet, and compare what the clusters say with what the phones have seen.
+
+        Args:
+            logged_in: Who is on which phone, as the phones know it.
+            emergencies: Phones by their answered emergency calls.
+        """
         async with self._client() as client:
             try:
                 self._take(await self._ask(client))
+                for name in self.last:
+                    await self._read_calls(client, name)
+                sessions = self._sessions()
             except TransportError:
+                self.unchecked |= {ONE_LOGIN, EMERGENCY}
                 return
+        if ONE_LOGIN not in self.unchecked:
+            for what, phone in find_wrong_sessions(sessions, self.phones, logged_in):
+                self.on_violation(what, phone)
+        if EMERGENCY not in self.unchecked:
+            for phone, count in (Counter(emergencies) - self.emergencies).items():
+                what = f"{count} emergency calls of {phone} did not leave at {self.phones_cluster}, where it stands"
+                self.on_violation(what, phone)
+
+    def _sessions(self) -> dict[str, str]:
+        """Who is on which phone, as the cluster where the phones stand says."""
+        entry = self.last.get(self.phones_cluster)
+        if not entry:
+            self.unchecked.add(ONE_LOGIN)
+            return {}
+        kinds = (entry["logins"], entry["visiting_sessions"])
+        if any(kind["count"] > len(kind["listed"]) for kind in kinds):
+            self.unchecked.add(ONE_LOGIN)
+            return {}
+        return {session["device"]: session["user"] for kind in kinds for session in kind["listed"]}
+
+    async def _read_calls(self, client: HttpClient, cluster: str, *, is_counted: bool = True) -> None:
+        """Take in the call records that a cluster has written since the last time."""
+        reply = await client.get(f"{self.control_url}/clusters/{cluster}/call-records")
+        if reply.status != 200:
+            self.unchecked.add(EMERGENCY)
+            return
+        told: Any = msgspec.json.decode(reply.body)
+        records: list[dict[str, Any]] = told["entries"] if isinstance(told, dict) else told
+        new = [record for record in records if record["global_call_id"] > self._records_seen[cluster]]
+        self._records_seen[cluster] = max(
+            (record["global_call_id"] for record in new), default=self._records_seen[cluster]
+        )
+        entry = self.last.get(cluster)
+        if not entry or not is_counted:
+            return
+        gateways = {gateway["name"] for gateway in entry["call_processing"]["gateways"]}
+        for record in new:
+            phone = record["visiting_device"] or record["calling_device"]
+            if record["is_emergency"] and record["called_device"] in gateways and phone in self.phones:
+                if cluster == self.phones_cluster:
+                    self.emergencies[phone] += record["connected_at"] is not None
+                else:
+                    what = f"an emergency call of {phone} left at {cluster}, but it stands at {self.phones_cluster}"
+                    self.on_violation(what, phone)
 
     def _client(self) -> HttpClient:
         return HttpClient(timeout_s=STATUS_TIMEOUT_S, max_body_bytes=MAX_STATUS_BYTES)
@@ -177,6 +243,24 @@ def find_violation(status: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[st
         base = entry["base_devices"]
         if base["in_use"] > base["count"]:
             yield f"{name}: {base['in_use']} base devices in use of {base['count']}", ""
+
+
+def find_wrong_sessions(
+    sessions: Mapping[str, str], phones: Iterable[str], logged_in: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Where the clusters and the phones disagree about who is logged in: what, and of which phone.
+
+    Args:
+        sessions: Who is on which phone, as the clusters say.
+        phones: The fleet's phones.
+        logged_in: Who is on which phone, as the phones know it.
+    """
+    for phone in phones:
+        said, known = sessions.get(phone, ""), logged_in.get(phone, "")
+        if said != known:
+            at_cluster = f"{said} is logged in on it" if said else "nobody is logged in on it"
+            at_phone = f"{known} has logged in" if known else "nobody has"
+            yield f"{phone}: the cluster says that {at_cluster}, but there {at_phone}", phone
 
 
 def _doubles(entries: list[dict[str, Any]], key: str, text: str) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from emcc_emu.cluster.database import Database
 from emcc_emu.cluster.em_services import EmServices, NodeServices
 from emcc_emu.cluster.state import ClusterState
 from emcc_emu.cluster.status import cluster_status
+from emcc_emu.lab.faults import Fault, read_fault
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
 from emcc_emu.trace.recorder import Recorder
@@ -110,6 +111,7 @@ class Cluster:
             )
             self.em = EmServices(context, self._certificates.server_contexts)
             self.call_manager.on_registration_change = self._registration_changed
+            self.call_manager.registrar.on_unknown_phone = self.em.administration.phone_appeared
             undo.push_async_callback(self.call_manager.close)
             await self.call_manager.start()
             undo.push_async_callback(self.em.close)
@@ -135,6 +137,31 @@ class Cluster:
     def nodes(self) -> dict[str, NodeServices]:
         """HTTP and TFTP services of each node, by node name."""
         return self.em.nodes
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults in force, those that concern other clusters included."""
+        return self.state.faults.faults
+
+    def set_fault(self, name: str, values: Mapping[str, Any]) -> Fault:
+        """Let something go wrong from now on, in place of a fault of the same name.
+
+        A fault of a link has to be set in both clusters that the link joins.
+
+        Args:
+            name: By which it is cleared.
+            values: Its fields by the names that a lab file uses, spelt as there.
+
+        Raises:
+            InputError: They have mistakes.
+        """
+        fault = read_fault(self.state.lab, name, values)
+        self.state.faults.set(fault)
+        return fault
+
+    def clear_faults(self, *names: str) -> list[str]:
+        """End these faults, all when none is named; the names of those that there were."""
+        return self.state.faults.clear(*names)
 
     async def settle(self) -> None:
         """Update every remote cluster and have every trunk's peers pinged, and wait for the outcomes.

@@ -29,8 +29,10 @@ from emcc_emu.cluster.records_sql import (
 from emcc_emu.cluster.reservations import Reservations
 from emcc_emu.errors import EmError, InputError
 from emcc_emu.lab.changes import Change, apply_change, merge_changes
+from emcc_emu.lab.faults import DatabaseOperation
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
+from emcc_emu.net.faults import FaultBoard
 
 __all__ = ["ConfiguredState"]
 
@@ -62,6 +64,8 @@ class ConfiguredState(Reservations):
         self.lab = _lab_with_changes(lab, config.name, rows.changes)
         self.config = self.lab.by_name[config.name] if rows.changes else config
         self.directory = Directory(self.config)
+        self.faults = FaultBoard(config.name, self.lab)
+        """What goes wrong on purpose."""
         self.own_addresses = frozenset(node.address for node in config.nodes)
         """Addresses of the cluster's nodes."""
         numbers = rows.base_devices
@@ -221,7 +225,9 @@ class ConfiguredState(Reservations):
                 return
         self.jobs.append(job)
 
-    async def _commit(self, *statements: Statement) -> None:
+    async def _commit(self, *statements: Statement, operation: DatabaseOperation = "write") -> None:
+        if self.faults.database_fails(operation):
+            raise EmError(CODE_DATABASE_ERROR)
         try:
             await asyncio.shield(self.database.commit(*statements))
         except DatabaseFailed as error:

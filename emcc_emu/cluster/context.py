@@ -15,6 +15,7 @@ from emcc_emu.cluster.pin_gate import PinGate
 from emcc_emu.cluster.state import ClusterState
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
+from emcc_emu.net.faults import FaultBoard
 from emcc_emu.trace.recorder import Recorder
 
 __all__ = ["Background", "DeviceControl", "ServiceContext"]
@@ -87,6 +88,11 @@ class ServiceContext:
     def config(self) -> ClusterConfig:
         """The cluster as configured now."""
         return self.state.config
+
+    @property
+    def faults(self) -> FaultBoard:
+        """What goes wrong on purpose."""
+        return self.state.faults
 
     @property
     def lab(self) -> Lab:

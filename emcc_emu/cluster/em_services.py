@@ -163,15 +163,21 @@ class EmServices:
             SERVICES_MENU_PATH: menu.services,
             AUTHENTICATE_PATH: menu.authenticate,
         }
-        recorder, ports = context.recorder, node.ports
+        recorder, faults, ports = context.recorder, context.faults, node.ports
         return NodeServices(
             node,
             em_service,
             em_app,
-            WebServer((node.address, ports.http), routes, recorder=recorder),
-            WebServer((node.address, ports.https), routes, ssl_context=server_context, recorder=recorder),
+            WebServer((node.address, ports.http), routes, recorder=recorder, faults=faults),
+            WebServer(
+                (node.address, ports.https), routes, ssl_context=server_context, recorder=recorder, faults=faults
+            ),
             TftpService(
-                node, self.files, recorder=recorder, max_serving=context.config.call_manager.tftp_maximum_serving_count
+                node,
+                self.files,
+                recorder=recorder,
+                max_serving=context.config.call_manager.tftp_maximum_serving_count,
+                faults=faults,
             ),
         )
 

@@ -1,8 +1,8 @@
 """EMApp of one node: `/emapp/EMAppServlet`, the pages that a phone's Services button shows.
 
 EMApp talks to phones and to its own EMService over HTTPS; it checks the PIN of local users itself. A user who is
-not local becomes an EMCC login. Order of checks for a request: device (207), loginType (215), what is asked, user
-and PIN given (202).
+not local becomes an EMCC login. Order of checks for a request: device (207), loginType (215), EMApp itself (210),
+what is asked, user and PIN given (202).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from emcc_emu.cluster.remote_update import cluster_info
 from emcc_emu.errors import EmError
 from emcc_emu.lab.model import Node, User
 from emcc_emu.net.http_client import HttpClient
-from emcc_emu.rules.codes import display
+from emcc_emu.rules.codes import display, message_of
 from emcc_emu.rules.login_policy import RemoteUserFacts, remote_user_refusal
 from emcc_emu.rules.login_types import is_login_type, understood_login_type
 from emcc_emu.rules.versions import parse_version
@@ -47,7 +47,7 @@ from emcc_emu.wire.em_documents import (
     LoginRequest,
     LogoutRequest,
 )
-from emcc_emu.wire.emcc_documents import EmccLogin, FoundUser
+from emcc_emu.wire.emcc_documents import ClusterInfo, EmccLogin, FoundUser
 from emcc_emu.wire.emcc_responses import build_emcc_response
 from emcc_emu.wire.emcc_xml import build_em_uri
 from emcc_emu.wire.phone_objects import PhoneObject
@@ -63,14 +63,17 @@ Operation = Literal["login", "logout"]
 
 CODE_PARSING = 1
 CODE_DEVICE_UNKNOWN = 11
+CODE_FLAG_UNREADABLE = 20
 CODE_EM_NOT_ENABLED = 22
 CODE_USER_UNKNOWN = 23
 CODE_PIN_CHANGE = 41
 CODE_SEVERAL_USERS_REMOTE = 47
 CODE_WRONG_PIN = 201
 CODE_BLANK = 202
+CODE_DIRECTORY = 204
 CODE_NO_PROFILE = 205
 CODE_NO_DEVICE = 207
+CODE_NOT_STARTED = 210
 CODE_LOGIN_TYPE = 215
 CODE_SEVERAL_USERS = 216
 
@@ -133,19 +136,35 @@ class EmApp:
         """Whether the application runs; a stopped one answers 503."""
         self._context = context
         self._state = context.state
+        self._faults = context.faults
+        self._is_initialised = not self._faults.database_fails("start")
+        self._was_down = self._faults.is_down("em_app", node.name)
+        self._faults.listeners.append(self._faults_changed)
         self._base_url = base_url
         self._service = EmServiceClient(client, service_urls)
         self._pending = PendingLogins(context.clock.now)
         self._outcomes: dict[str, Operation] = {}
         self._app = AppInfo(EMAPP_USER, context.shared_secret, is_encrypted=True)
 
+    def _faults_changed(self) -> None:
+        """An application that runs again has started again."""
+        is_down = self._faults.is_down("em_app", self.node.name)
+        if self._was_down and not is_down:
+            self._is_initialised = not self._faults.database_fails("start")
+        self._was_down = is_down
+
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request of a phone, or of another cluster that asks what we are."""
-        if not self.is_active:
+        if not self.is_active or self._faults.is_down("em_app", self.node.name):
             return web.Response(status=503)
+        if self._faults.is_failing("em_app", self.node.name):
+            return web.Response(status=500)
+        await self._faults.spend("em_app", self.node.name)
         query = request.rel_url.query
         if query.get("getClusterInfo") == "true":
-            answer = cluster_info(self._context.config, query.get("clusterId", ""))
+            answer: ClusterInfo | Failure = Failure(CODE_NOT_STARTED, message_of(CODE_NOT_STARTED))
+            if self._is_initialised:
+                answer = cluster_info(self._context.config, query.get("clusterId", ""))
             return web.Response(body=build_emcc_response(answer), headers={"Content-Type": "text/xml;charset=UTF-8"})
         operation: Operation = "logout" if query.get("doLogout") == "true" else "login"
         writer = PhonePageWriter(request, "/emapp")
@@ -162,7 +181,7 @@ class EmApp:
         """Take the request apart.
 
         Raises:
-            EmError: 207, 215.
+            EmError: 207, 215, 210.
         """
         query = request.rel_url.query
         device_name = (query.get("device") or query.get("name") or "").strip()
@@ -172,6 +191,8 @@ class EmApp:
         login_type = understood_login_type(version, query.get("loginType", ""))
         if not is_login_type(login_type):
             raise EmError(CODE_LOGIN_TYPE)
+        if not self._is_initialised:
+            raise EmError(CODE_NOT_STARTED)
         kept = [(name, query[name]) for name in ("EMCC", "loginType") if name in query]
         url = append_query(f"{self._base_url(request.secure)}{EMAPP_PATH}", [("device", device_name), *kept])
         return PhoneRequest(
@@ -203,6 +224,8 @@ class EmApp:
         if device.user_id is not None:
             return logout_question(phone.url, device.user_id, phone.language)
         configured = self._state.directory.phone(phone.device_name)
+        if self._faults.database_fails("device"):
+            raise EmError(CODE_FLAG_UNREADABLE)
         if configured is not None and not configured.enable_extension_mobility:
             raise EmError(CODE_EM_NOT_ENABLED)
         return self._form(phone, device.last_user_id)
@@ -275,12 +298,14 @@ class EmApp:
         return self._state.directory.user(answer[0].resolved_user_id)
 
     async def _log_in_local(self, phone: PhoneRequest, user: User, pin: str) -> web.Response:
+        if self._faults.is_down("directory"):
+            raise EmError(CODE_DIRECTORY)
         if not self._context.pins.accepts(user.user_id, pin):
             raise EmError(CODE_WRONG_PIN)
         if self._state.must_change_pin(user.user_id):
             return phone.writer.write(self._change_pin_page(phone, user.user_id, ""))
         profiles = [profile.name for profile in self._state.directory.profiles_of(user)]
-        if not profiles:
+        if not profiles or self._faults.database_fails("user_profile"):
             raise EmError(CODE_NO_PROFILE)
         if phone.profile is None and len(profiles) > 1:
             return self._profile_menu(phone, pin, profiles)

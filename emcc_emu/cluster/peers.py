@@ -42,7 +42,11 @@ def node_clients(context: ServiceContext) -> dict[str, HttpClient]:
     """An HTTPS client for every node, so that requests come from the address of the node that sends them."""
     return {
         node.name: HttpClient(
-            local_ip=node.address, recorder=context.recorder, ssl_context=context.client_context, keep_alive=True
+            local_ip=node.address,
+            recorder=context.recorder,
+            ssl_context=context.client_context,
+            keep_alive=True,
+            faults=context.faults,
         )
         for node in context.config.nodes
     }

@@ -91,7 +91,10 @@ class RemoteClusterUpdate:
         if isinstance(answer, ClusterInfo) and answer.cluster_id == cluster_id:
             status = _learned(entry, answer, self._context.clock.time())
         else:
-            code = CODE_NO_RESPONSE if answer is None else CODE_INVALID_CLUSTER_ID
+            is_other = isinstance(answer, ClusterInfo) or (
+                answer is not None and answer.code == CODE_CLUSTER_ID_REFUSED
+            )
+            code = CODE_INVALID_CLUSTER_ID if is_other else CODE_NO_RESPONSE
             status = _lost(before, entry, code, self._context.clock.time())
         await self._state.put_remote_cluster(status)
         self._context.control.refresh_trunk_peers()

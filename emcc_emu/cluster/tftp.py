@@ -10,6 +10,7 @@ from emcc_emu.cluster.config_files import ConfigFiles
 from emcc_emu.cluster.web import WebServer
 from emcc_emu.errors import TftpRefused
 from emcc_emu.lab.model import Node
+from emcc_emu.net.faults import FaultBoard
 from emcc_emu.net.tftp_server import TftpLimits, TftpServer
 from emcc_emu.trace.record import Address
 from emcc_emu.trace.recorder import Recorder
@@ -27,6 +28,7 @@ class TftpService:
         files: The cluster's files.
         recorder: Sees every datagram and HTTP message; None costs nothing.
         max_serving: Transfers served at the same time.
+        faults: What goes wrong on purpose; None for nothing.
         missing_status: HTTP status for a name that is not there. The product says 503; some phones expect 404.
     """
 
@@ -37,19 +39,25 @@ class TftpService:
         *,
         recorder: Recorder | None,
         max_serving: int,
+        faults: FaultBoard | None = None,
         missing_status: int = 503,
     ) -> None:
         self.is_active = node.tftp
         """Whether the service runs; a stopped one finds no file."""
         self._files = files
+        self._faults = faults
+        self._node_name = node.name
         self._missing_status = missing_status
         self.tftp = TftpServer(
             (node.address, node.ports.tftp),
             self._look_up,
             recorder=recorder,
             limits=TftpLimits(max_transfers=max_serving),
+            faults=faults,
         )
-        self.http = WebServer((node.address, node.ports.tftp_http), {}, fallback=self._serve, recorder=recorder)
+        self.http = WebServer(
+            (node.address, node.ports.tftp_http), {}, fallback=self._serve, recorder=recorder, faults=faults
+        )
 
     async def start(self) -> None:
         """Listen on both ports.
@@ -69,7 +77,8 @@ class TftpService:
         return self._files.find(name.removeprefix("/")) if self.is_active else None
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
-        if not self.is_active:
+        is_down = self._faults is not None and self._faults.is_down("tftp", self._node_name)
+        if is_down or not self.is_active:
             return web.Response(status=503)
         name = unquote(request.raw_path.partition("?")[0]).removeprefix("/")
         content = self._files.find(name)

@@ -271,6 +271,9 @@ class User(Settings, frozen=True, kw_only=True):
     password: str = ""
     """Password; an end user may ask the EM API for himself with it."""
 
+    password_must_change: bool = False
+    """Whether the password has to be changed before the EM API takes it again (code 27)."""
+
     pin_must_change: bool = False
     """Whether the PIN has to be changed at the next login (code 41)."""
 

@@ -34,6 +34,9 @@ MAX_STORIES = 20_000
 _SOCKET_SERVICES: dict[Protocol, FaultService] = {"sip": "call_manager", "tftp": "tftp"}
 """Services whose faults are those of their sockets; web services answer for themselves."""
 
+_READINGS: tuple[DatabaseOperation, ...] = ("policy", "device", "login_status")
+_NOTHING: frozenset[DatabaseOperation] = frozenset()
+
 _CUT_KINDS = frozenset({"link_cut", "link_refused"})
 
 
@@ -107,6 +110,12 @@ class FaultBoard:
     def database_fails(self, operation: DatabaseOperation) -> bool:
         """Whether the cluster's database fails at an operation."""
         return database_fails(self._faults.values(), self.cluster, operation)
+
+    def unreadable(self) -> frozenset[DatabaseOperation]:
+        """What the cluster's database fails to read of what decides a login."""
+        if not self._faults:
+            return _NOTHING
+        return frozenset(operation for operation in _READINGS if self.database_fails(operation))
 
     # ------------------------------------------------------------------ what sockets ask
 

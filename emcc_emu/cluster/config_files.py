@@ -128,6 +128,7 @@ class ConfigFiles:
         stamp_s = self._state.stamp_s(device_name)
         visiting = self._state.visiting_session(device_name)
         if visiting is not None and not self._state.is_leaving(device_name):
+            self._state.note_pointed_home(device_name)
             return build_mini_config(self._mini(effective, visiting))
         return self._cached(name, stamp_s, lambda: build_device_config(self._full(effective)))
 

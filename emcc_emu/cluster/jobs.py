@@ -15,7 +15,7 @@ from emcc_emu.cluster.logins import LoginDesk
 from emcc_emu.errors import EmError
 from emcc_emu.net.clock import CalendarTimer
 
-__all__ = ["MAINTENANCE", "REMOTE_UPDATE", "Jobs", "end_expired_sessions"]
+__all__ = ["MAINTENANCE", "REMOTE_UPDATE", "Jobs", "end_expired_sessions", "end_returned_visits"]
 
 log = structlog.get_logger()
 
@@ -120,7 +120,30 @@ class Jobs:
 
     async def _maintain(self) -> str:
         ended = await end_expired_sessions(self._context, self._desk)
+        ended += await end_returned_visits(self._context, self._desk)
         return f"{len(ended)} logged out" + (f": {', '.join(ended)}" if ended else "")
+
+
+async def end_returned_visits(context: ServiceContext, desk: LoginDesk) -> list[str]:
+    """Clear the record of every phone of ours that is registered here although somebody of another cluster is on it.
+
+    It came back while its logout was being asked, or the word of home that the session is over was lost.
+
+    Raises:
+        EmError: 6.
+    """
+    state, ended = context.state, []
+    for visit in state.remote_logins():
+        is_young = context.clock.time() - visit.login_time_s < LOGIN_GRACE_S
+        if (
+            is_young
+            or state.is_in_transition(visit.device_name)
+            or not context.control.is_registered(visit.device_name)
+        ):
+            continue
+        await desk.close_visiting_session(visit.device_name, "maintenance")
+        ended.append(visit.device_name)
+    return ended
 
 
 async def end_expired_sessions(context: ServiceContext, desk: LoginDesk) -> list[str]:

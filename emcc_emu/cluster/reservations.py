@@ -1,4 +1,4 @@
-"""What is being changed at this moment: devices between two states, and users who are logging in."""
+"""What is being changed at this moment: devices between two states, phones on their way, users who are logging in."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Reservations:
     def __init__(self) -> None:
         self._in_transition: set[str] = set()
         self._leaving: set[str] = set()
+        self._pointed_home: set[str] = set()
         self._user_locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     @contextlib.contextmanager
@@ -55,6 +56,18 @@ class Reservations:
     def is_leaving(self, device_name: str) -> bool:
         """Whether home is being asked to end the EMCC session of our phone."""
         return device_name in self._leaving
+
+    def note_pointed_home(self, device_name: str) -> None:
+        """A phone of ours has been sent to the home cluster of the user who is on it."""
+        self._pointed_home.add(device_name)
+
+    def was_pointed_home(self, device_name: str) -> bool:
+        """Whether the phone has been sent home since that user's login, as far as we know since our own start."""
+        return device_name in self._pointed_home
+
+    def forget_pointed_home(self, device_name: str) -> None:
+        """The visit begins or is over."""
+        self._pointed_home.discard(device_name)
 
     def user_lock(self, user_id: str) -> asyncio.Lock:
         """Serialises logins of one user, so that the multiple login rule sees them one after the other."""

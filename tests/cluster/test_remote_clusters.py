@@ -141,6 +141,7 @@ async def test_without_reconcile_orphans_stay_for_maintenance(edit: Any, start_t
 
 async def test_a_phone_that_comes_back_ends_its_visit_here_while_home_waits(both: Any) -> None:
     await both.visiting.page(LOGIN)
+    assert b"<visitingEMIpAddress>" in both.visiting.em.files.find(f"{PHONE}.cnf.xml")
     both.visiting.em.desk.phone_registered(PHONE)
     await both.visiting.until(lambda: both.visiting.state.visiting_session(PHONE) is None)
     assert both.home.state.home_session(PHONE) is not None

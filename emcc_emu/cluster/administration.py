@@ -13,7 +13,7 @@ import structlog
 from emcc_emu.cluster.context import ServiceContext
 from emcc_emu.errors import EmError, InputError, LabError
 from emcc_emu.lab.changes import Change, apply_change, find_entry, sections_of_a_cluster
-from emcc_emu.lab.model import PHONE_MODELS, ClusterConfig, RemoteCluster, User
+from emcc_emu.lab.model import PHONE_MODELS, ClusterConfig, RemoteCluster
 from emcc_emu.settings.declaration import Settings
 from emcc_emu.settings.mistakes import nearest_word, show_value
 
@@ -47,6 +47,7 @@ class Administration:
         self._state = context.state
         self.lock = asyncio.Lock()
         """Held while the configuration changes: a change is checked against what it will meet."""
+        self._appeared: set[str] = set()
 
     def entry(self, section: str, name: str) -> Settings:
         """One entry of a section, or a section without entries.
@@ -96,9 +97,22 @@ class Administration:
         pin = user.pin if "pin" in change.values else None
         return msgspec.structs.replace(change, values=values), pin
 
-    def must_change_pin(self, user: User) -> bool:
-        """Whether the user has to change the PIN at the next login."""
-        return self._state.must_change_pin(user.user_id)
+    def phone_appeared(self, device_name: str) -> None:
+        """Give a phone that nobody configured a device, if auto-registration is on; it finds it at its next try.
+
+        The device has no lines: what matters here is that the name exists, so that EMCC logins on it get code 37.
+        """
+        if self._context.config.call_manager.auto_registration and device_name not in self._appeared:
+            self._appeared.add(device_name)
+            self._context.background.start(f"auto-registration of {device_name}", self._auto_register(device_name))
+
+    async def _auto_register(self, device_name: str) -> None:
+        try:
+            await self.make(Change(section="phones", name=device_name, action="add"))
+        except (InputError, LabError) as error:
+            log.warning("auto_registration_refused", device=device_name, why=str(error))
+        finally:
+            self._appeared.discard(device_name)
 
 
 def _refuse_fixed(change: Change) -> None:

@@ -96,6 +96,8 @@ class Registrar:
                 self._devices_of_digest_user.setdefault(phone.digest_user, []).append(phone.name)
         self.on_change: Callable[[str, bool], None] | None = None
         """Called with device name and whether it is registered now, after each change."""
+        self.on_unknown_phone: Callable[[str], None] | None = None
+        """Called with the name of a device that is not configured and wants to register."""
         self.on_gone: Callable[[str], None] | None = None
         """Called with the device name when a registration has ended for good, or a new start has taken its place."""
 
@@ -195,6 +197,8 @@ class Registrar:
             stale = self._book.of_device(contact.device_name)
             if stale is not None:
                 self.remove(stale, "not configured any more")
+            if self.on_unknown_phone is not None:
+                self.on_unknown_phone(contact.device_name)
             raise SipInvalid(f"device {contact.device_name!r} is not configured", status=404)
         if device.digest_user is not None:
             self._gate.check(request, device.digest_user, device.digest_password)

@@ -28,6 +28,9 @@ class ClusterJob(msgspec.Struct, frozen=True, omit_defaults=True):
     trace: str = ""
     """Trace directory; empty records nothing."""
 
+    clock_offset_s: float = 0.0
+    """Calendar time minus wall time at the start, seconds: that of the lab's other clusters."""
+
     recorded: tuple[str, ...] = ()
     """Clusters of this run that record: a packet between two of them is recorded by its sender alone."""
 

@@ -133,6 +133,8 @@ class LabHost:
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
     _temporary: Path | None = None
     _stopping: bool = False
+    _clock_offset_s: float = 0.0
+    """How far the lab's calendar was moved; a cluster that is started again begins there."""
 
     @property
     def state_directory(self) -> Path:
@@ -194,7 +196,10 @@ class LabHost:
         entry = self._processes.get(cluster)
         if entry is None:
             raise InputError(f"no cluster {cluster!r} runs here; there are {', '.join(self.cluster_names)}")
-        return await entry.asker.ask(method, **params)
+        answer = await entry.asker.ask(method, **params)
+        if method == "move_clock":
+            self._clock_offset_s = max(self._clock_offset_s, params["offset_s"])
+        return answer
 
     async def status(self) -> dict[str, Any]:
         """What each cluster says of itself; None for one whose process has died."""
@@ -248,6 +253,7 @@ class LabHost:
             database=str(self._database(name)),
             trace=str(trace) if trace else "",
             recorded=self.cluster_names if trace else (),
+            clock_offset_s=self._clock_offset_s,
         )
         process = await asyncio.create_subprocess_exec(
             sys.executable,

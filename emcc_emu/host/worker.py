@@ -89,7 +89,7 @@ class _started:
     async def __aenter__(self) -> Cluster:
         job = self._job
         self._recorder = open_recorder(job)
-        self._clock = Clock()
+        self._clock = Clock(offset_s=job.clock_offset_s)
         self._cluster = Cluster(
             self._config,
             job.lab,

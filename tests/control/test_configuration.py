@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +233,37 @@ async def test_a_failed_database_changes_nothing(lab: AdministeredLab) -> None:
     status, answer = await lab.ask("PATCH", "/clusters/tokyo/users/ayamada", {"enable_emcc": False})
     assert (status, answer) == (503, {"error": "the database failed; nothing has changed"})
     assert (await lab.get("/clusters/tokyo/users/ayamada"))["enable_emcc"]
+
+
+REGISTER = (
+    "REGISTER sip:{node} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
+    "From: <sip:1@{node}>;tag=1\r\nTo: <sip:1@{node}>\r\nCall-ID: 1@{own}\r\nCSeq: 1 REGISTER\r\n"
+    'Contact: <sip:1@{own}>;+u.sip!devicename.ccm.cisco.com="{phone}"\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n'
+)
+
+
+async def register(lab: AdministeredLab, cluster: str, phone: str) -> None:
+    """Send one REGISTER of a phone to a cluster, and wait for the first answer."""
+    node = lab.lab.lab.by_name[cluster].publisher
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.bind(("127.0.0.1", 0))
+        own = f"127.0.0.1:{sender.getsockname()[1]}"
+        text = REGISTER.format(node=node.address, own=own, phone=phone)
+        await loop.sock_sendto(sender, text.encode(), (node.address, node.ports.sip))
+        await loop.sock_recv(sender, 4096)
+
+
+@pytest.mark.parametrize(("is_on", "shown"), [(False, "ok"), (True, "37")])
+async def test_auto_registration_at_home_makes_the_next_login_a_duplicate(
+    lab: AdministeredLab, is_on: bool, shown: str
+) -> None:
+    await lab.change("tokyo/call-manager-parameters", auto_registration=is_on)
+    changed = asyncio.Event()
+    lab.cluster("tokyo").state.config_listeners.append(lambda before: changed.set())
+    await register(lab, "tokyo", PHONE)
+    if is_on:
+        await asyncio.wait_for(changed.wait(), 5)
+    assert (PHONE in lab.cluster("tokyo").config.phones_by_name) == is_on
+    assert shown in await lab.log_in()

@@ -13,6 +13,8 @@ starts as many as a test likes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import random
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -23,10 +25,12 @@ from typing import Any, Self, TypeVar
 import pytest
 
 from emcc_emu.cli.lab_phones import make_phone
+from emcc_emu.cluster.cluster import Cluster
 from emcc_emu.errors import LabError
 from emcc_emu.host.in_process import LabInProcess
 from emcc_emu.host.ready import ReadyExample, ReadyFile
 from emcc_emu.lab.examples import two_clusters_path
+from emcc_emu.lab.faults import FaultKind
 from emcc_emu.lab.load import load_lab
 from emcc_emu.lab.model import Lab
 from phones.calls import CallState
@@ -55,6 +59,7 @@ class EmccLab:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"emcc-lab-{lab.name}", daemon=True)
         self._phones: dict[str, EmccPhone] = {}
+        self._fault_numbers = itertools.count(1)
         self.ready: ReadyFile
         """Where everything is, as a ready file says it."""
 
@@ -131,6 +136,31 @@ class EmccLab:
     def advance(self, seconds: float) -> list[str]:
         """Move the lab's calendar forward; the names of the work that ran on the way, in order."""
         return [work.name for work in self.call(self._lab.clock.advance(seconds))]
+
+    @contextlib.contextmanager
+    def fault(self, kind: FaultKind, **values: Any) -> Iterator[str]:
+        """Let something go wrong while the block runs; gives the fault's name.
+
+            with emcc_lab.fault("link_cut", link=["sanjose", "tokyo"]):
+                ...
+
+        Args:
+            kind: What goes wrong.
+            values: Its fields by the names that a lab file uses, spelt as there: `delay="500 ms"`.
+
+        Raises:
+            InputError: they have mistakes; the text lists them.
+        """
+        name = f"fault {next(self._fault_numbers)}"
+        self.run(lambda: [cluster.set_fault(name, {"kind": kind, **values}) for cluster in self._clusters])
+        try:
+            yield name
+        finally:
+            self.run(lambda: [cluster.clear_faults(name) for cluster in self._clusters])
+
+    @property
+    def _clusters(self) -> list[Cluster]:
+        return list(self._lab.clusters.values())
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the lab's loop and wait for it."""

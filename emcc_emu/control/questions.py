@@ -9,6 +9,7 @@ import msgspec
 
 from emcc_emu.cluster.cluster import Cluster
 from emcc_emu.control.admin_questions import admin_questions
+from emcc_emu.lab.faults import plain_fault
 
 __all__ = ["cluster_questions"]
 
@@ -30,4 +31,29 @@ def cluster_questions(cluster: Cluster) -> dict[str, Question]:
         """The newest call records, oldest first."""
         return msgspec.to_builtins(list(cluster.state.call_records))
 
-    return {"status": status, "settle": settle, "call_records": call_records, **admin_questions(cluster)}
+    async def faults(_: dict[str, Any]) -> dict[str, Any]:
+        """The faults in force by name, spelt as in a lab file."""
+        return _faults(cluster)
+
+    async def set_fault(params: dict[str, Any]) -> dict[str, Any]:
+        """Put the fault `name` with the fields `values` in force; the faults that there are then."""
+        cluster.set_fault(params["name"], params["values"])
+        return _faults(cluster)
+
+    async def clear_faults(params: dict[str, Any]) -> list[str]:
+        """End the fault `name`, or all of them without a name; the names of those that there were."""
+        return cluster.clear_faults(*([params["name"]] if params.get("name") else []))
+
+    return {
+        "status": status,
+        "settle": settle,
+        "call_records": call_records,
+        "faults": faults,
+        "set_fault": set_fault,
+        "clear_faults": clear_faults,
+        **admin_questions(cluster),
+    }
+
+
+def _faults(cluster: Cluster) -> dict[str, Any]:
+    return {fault.name: plain_fault(fault) for fault in cluster.faults}

@@ -24,6 +24,7 @@ from emcc_emu.settings.declaration import Duration, Settings
 from emcc_emu.settings.mistakes import Mistake, Path, nearest_word, plain_error, show_value
 from emcc_emu.settings.plans import settings_of
 from emcc_emu.settings.reading import read_record
+from emcc_emu.settings.writing import plain_settings
 
 if TYPE_CHECKING:
     from emcc_emu.lab.model import Lab
@@ -35,6 +36,7 @@ __all__ = [
     "FaultProtocol",
     "FaultService",
     "fault_mistakes",
+    "plain_fault",
     "read_fault",
 ]
 
@@ -164,6 +166,13 @@ def read_fault(lab: Lab, name: str, values: Mapping[str, Any]) -> Fault:
     if mistakes:
         raise plain_error(mistakes)
     return fault
+
+
+def plain_fault(fault: Fault) -> dict[str, Any]:
+    """A fault by the names that a lab file uses, with the fields that mean something for its kind."""
+    fields = ("kind", *_NEEDED[fault.kind], *_TAKEN[fault.kind])
+    plain = plain_settings(fault, without=[name for name in fault.__struct_fields__ if name not in fields])
+    return {name: value for name, value in plain.items() if value not in ("", [])}
 
 
 def fault_mistakes(lab: Lab, fault: Fault) -> Iterator[Mistake]:

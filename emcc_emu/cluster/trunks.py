@@ -59,7 +59,7 @@ class WatchedPeer(WaitingItem):
         settings: Intervals and retries.
     """
 
-    __slots__ = ("_node", "_ping", "_trunk", "address", "is_settled")
+    __slots__ = ("_node", "_ping", "_trunk", "address")
 
     def __init__(self, trunk: Trunk, node: SipNode, address: Address, settings: PingSettings) -> None:
         super().__init__()
@@ -67,8 +67,6 @@ class WatchedPeer(WaitingItem):
         self._node = node
         self._ping = OptionsPing(settings)
         self.address = address
-        self.is_settled = False
-        """Whether the peer has answered, or failed to, at least once."""
 
     @property
     def node_name(self) -> str:
@@ -79,6 +77,11 @@ class WatchedPeer(WaitingItem):
     def state(self) -> PingState:
         """What is known of the peer."""
         return self._ping.state
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the peer has answered, or failed to, since it was last started."""
+        return self._ping.state is not PingState.UNKNOWN
 
     @property
     def reason(self) -> str:
@@ -143,8 +146,6 @@ class WatchedPeer(WaitingItem):
         self._conclude()
 
     def _conclude(self) -> None:
-        if self._ping.state is not PingState.UNKNOWN:
-            self.is_settled = True
         self._follow()
         self._trunk.peer_settled()
 
@@ -300,7 +301,7 @@ class Trunk:
     # -- service state -------------------------------------------------------------------------------------------
 
     async def wait_pinged(self) -> None:
-        """Return when every watched peer has answered, or failed to, at least once."""
+        """Return when every watched peer has answered, or failed to, since it was last reset."""
         while not self._is_settled():
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)

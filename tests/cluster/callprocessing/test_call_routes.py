@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sip_agents import Agent
 
 from emcc_emu.wire import mime, pidf_lo, sdp, sip
 
@@ -184,18 +185,18 @@ async def test_cisco_phone_with_digest_is_challenged(west):
 # -- trunks ------------------------------------------------------------------------------------------------------
 
 
-async def east_peers(sites, agent_class):
+async def east_peers(sites):
     peers = []
     for destination in sites["west"].config.trunks[0].destinations:
-        peer = agent_class(destination, listens=True)
+        peer = Agent(destination, listens=True)
         await sites.use(peer)
         peers.append(peer)
     return peers
 
 
-async def test_an_outage_of_one_peer_moves_on_to_the_next(west, agent_class):
+async def test_an_outage_of_one_peer_moves_on_to_the_next(west):
     sites = await west()
-    first, second = await east_peers(sites, agent_class)
+    first, second = await east_peers(sites)
     caller = await sites.registered(sites["west"], ONE)
     call = caller.call("82222", caller.offer())
     transaction, invite, _ = await first.next("INVITE")
@@ -207,9 +208,9 @@ async def test_an_outage_of_one_peer_moves_on_to_the_next(west, agent_class):
     assert (await call.exchange.final()).status == 404
 
 
-async def test_a_refusal_that_is_no_outage_moves_on_to_the_next_route_list_member(west, agent_class):
+async def test_a_refusal_that_is_no_outage_moves_on_to_the_next_route_list_member(west):
     sites = await west()
-    first, second = await east_peers(sites, agent_class)
+    first, second = await east_peers(sites)
     caller = await sites.registered(sites["west"], ONE)
     call = caller.call("82222", caller.offer())
     transaction, invite, _ = await first.next("INVITE")
@@ -227,9 +228,9 @@ async def test_peers_without_a_socket_are_passed_over(west):
     assert sites["west"].manager.gateways["gateway"].calls[0].called == "2222"
 
 
-async def test_an_early_offer_trunk_carries_description_and_place(west, agent_class):
+async def test_an_early_offer_trunk_carries_description_and_place(west):
     sites = await west(early=", early_offer: yes")
-    peer, _ = await east_peers(sites, agent_class)
+    peer, _ = await east_peers(sites)
     caller = await sites.registered(sites["west"], ONE)
     offer = caller.offer(0, 18)
     call = caller.call("82222", offer)
@@ -254,9 +255,9 @@ async def test_an_early_offer_trunk_carries_description_and_place(west, agent_cl
     assert (await sites["west"].next_record()).codec == "G729"
 
 
-async def test_a_trunk_peer_calls_a_line_with_a_session_timer(west, agent_class):
+async def test_a_trunk_peer_calls_a_line_with_a_session_timer(west):
     sites = await west()
-    peer, _ = await east_peers(sites, agent_class)
+    peer, _ = await east_peers(sites)
     callee = await sites.registered(sites["west"], ONE)
     destination = sites["west"].address
 
@@ -278,9 +279,9 @@ async def test_a_trunk_peer_calls_a_line_with_a_session_timer(west, agent_class)
     assert (response.get("Session-Expires"), response.require) == ("1800;refresher=uac", ["timer"])
 
 
-async def test_a_call_from_the_trunk_to_an_unregistered_line_is_480(west, agent_class):
+async def test_a_call_from_the_trunk_to_an_unregistered_line_is_480(west):
     sites = await west()
-    peer, _ = await east_peers(sites, agent_class)
+    peer, _ = await east_peers(sites)
     headers = (("Contact", f"<sip:{peer.ip}:5060>"),)
     request = peer.out_of_dialog("INVITE", f"sip:1001@{sites['west'].address[0]}", number="2222", headers=headers)
     assert (await peer.ask(request, sites["west"].address)).status == 480
@@ -293,14 +294,12 @@ async def test_a_call_from_the_trunk_to_an_unregistered_line_is_480(west, agent_
     ("parameter", "names_phone", "status"),
     [("use_trunk_css", True, 200), ("use_trunk_css", False, 200), ("use_phones_original_device_css", False, 404)],
 )
-async def test_the_visited_cluster_knows_the_phone_or_falls_back(
-    make_lab, start_sites, agent_class, parameter, names_phone, status
-):
+async def test_the_visited_cluster_knows_the_phone_or_falls_back(make_lab, start_sites, parameter, names_phone, status):
     lab = make_lab(VISITED.replace("PARAMETER", parameter))
     sites = start_sites(lab)
     await sites.start("here")
     await sites.update_remote_clusters()
-    home = agent_class(lab.by_name["home"].publisher.address, listens=True)
+    home = Agent(lab.by_name["home"].publisher.address, listens=True)
     await sites.use(home)
     named = ';+u.sip!devicename.ccm.cisco.com="SEP02EE00000001"' if names_phone else ""
     headers = (("Contact", f"<sip:3101@{home.ip}:5060;transport=tcp>{named}"),)

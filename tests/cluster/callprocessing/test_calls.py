@@ -1,48 +1,16 @@
-"""Calls through one cluster and through two."""
+"""Calls inside one cluster and to its gateway."""
 
 from __future__ import annotations
 
 import asyncio
 
-import pytest
+from sip_agents import Agent, media_of, talk
 
-from emcc_emu.cluster.records import EmccSession
 from emcc_emu.protocol.sip_dialog import Dialog
-from emcc_emu.wire import pidf_lo, sdp, sip
+from emcc_emu.wire import sdp, sip
 
-VISITOR = "SEP02AA00000001"
 CALLER = "SEP02BB00000001"
 CALLEE = "SEP02BB00000002"
-
-
-@pytest.fixture
-async def pair(sites):
-    """Two registered phones of one cluster."""
-    await sites.start("tokyo")
-    tokyo = sites["tokyo"]
-    return await sites.registered(tokyo, CALLER), await sites.registered(tokyo, CALLEE)
-
-
-@pytest.fixture
-async def roaming(sites):
-    """A phone of sanjose on which a user of tokyo is logged in, registered at tokyo."""
-    await sites.start()
-    await sites.update_remote_clusters()
-    sanjose, tokyo = sites["sanjose"], sites["tokyo"]
-    await sites.log_in_across(sanjose, tokyo, VISITOR, "ayamada", "roaming-us")
-    for site in (sanjose, tokyo):
-        trunk = site.manager.trunks["emcc"]
-        async with asyncio.timeout(5):
-            await trunk.wait_pinged()
-            while not trunk.callable_peers():
-                trunk.reset()
-                await asyncio.sleep(0.06)
-    return await sites.registered(tokyo, VISITOR, number="3101", ip=sanjose.ip_of(VISITOR))
-
-
-def media_of(message):
-    described = sdp.parse_sdp(message.body)
-    return described, described.audio
 
 
 async def test_line_to_line_gives_each_the_others_media(sites, pair):
@@ -188,59 +156,6 @@ async def test_ack_without_the_due_answer_ends_the_call(sites, pair):
     assert (await sites["tokyo"].next_record()).final_status == 500
 
 
-async def talk(caller, callee, number="3002"):
-    call = caller.call(number, caller.offer())
-    incoming = await callee.answer(callee.offer())
-    await call.answered()
-    await callee.next_ack()
-    return call, incoming
-
-
-async def test_hold_and_resume_pass_through(pair):
-    caller, callee = pair
-    call, _ = await talk(caller, callee)
-    for asked, heard in (("sendonly", "recvonly"), ("sendrecv", "sendrecv")):
-        exchange = call.send("INVITE", caller.offer(direction=asked).encode())
-        transaction, request, _ = await callee.next("INVITE")
-        described, audio = media_of(request)
-        assert described.direction_of(audio) == asked
-        answer = callee.offer(direction=heard)
-        headers = (("Contact", f"<{callee.contact_uri}>"), ("Content-Type", sdp.SDP_TYPE))
-        callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers, body=answer.encode()))
-        response = await exchange.until(200)
-        described, audio = media_of(response)
-        assert described.direction_of(audio) == heard
-        call.ack(exchange, response)
-        await callee.next_ack()
-    assert (await call.hang_up()).status == 200
-
-
-async def test_crossing_and_repeated_reinvites_are_refused(pair):
-    caller, callee = pair
-    call, incoming = await talk(caller, callee)
-    first = call.send("INVITE", caller.offer(direction="sendonly").encode())
-    transaction, request, _ = await callee.next("INVITE")
-    second = call.send("INVITE", caller.offer(direction="sendonly").encode())
-    crossing = incoming.send("INVITE", callee.offer(direction="sendonly").encode())
-    assert (await second.final()).status == 500
-    assert (await crossing.final()).status == 491
-    callee.endpoint.respond(transaction, sip.build_response(request, 488))
-    assert (await first.final()).status == 488
-    assert (await call.ask("INFO")).status == 200
-
-
-async def test_update_and_info_are_answered(pair):
-    caller, callee = pair
-    call, incoming = await talk(caller, callee)
-    assert (await call.ask("INFO")).status == 200
-    assert (await incoming.ask("UPDATE")).status == 200
-    response = await call.ask("UPDATE", caller.offer(0).encode())
-    assert response.status == 200
-    assert media_of(response)[1].codecs[0].name == "PCMU"
-    assert (await call.ask("REFER")).status == 403
-    assert (await call.ask("SUBSCRIBE")).status == 489
-
-
 async def test_requests_of_no_call_get_481_and_old_cseq_500(pair):
     caller, callee = pair
     call, _ = await talk(caller, callee)
@@ -258,9 +173,9 @@ async def test_reliable_provisional_responses_cannot_be_required(pair):
     assert (response.status, response.get("Unsupported")) == (420, "100rel")
 
 
-async def test_invite_from_a_stranger_is_503(sites, agent_class):
+async def test_invite_from_a_stranger_is_503(sites):
     await sites.start("tokyo")
-    stranger = agent_class("127.0.0.1")
+    stranger = Agent("127.0.0.1")
     await sites.use(stranger)
     request = stranger.out_of_dialog(
         "INVITE", f"sip:3002@{sites['tokyo'].address[0]}", headers=(("Contact", "<sip:x@127.0.0.1:5999>"),)
@@ -304,169 +219,6 @@ async def test_call_from_the_pstn_rings_a_line_as_external(sites, pair):
     await callee.next("BYE")
     record = await sites["tokyo"].next_record()
     assert (record.calling_device, record.calling_number) == ("tokyo-gateway", "0355550100")
-
-
-# -- EMCC --------------------------------------------------------------------------------------------------------
-
-
-async def test_roaming_phone_calls_a_home_extension_within_the_emcc_limit(sites, roaming):
-    callee = await sites.registered(sites["tokyo"], CALLEE)
-    call = roaming.call("3002", roaming.offer(9, 0, 18))
-    incoming = await callee.ringing()
-    assert incoming.request.from_.display == "Aiko Yamada"
-    incoming.answer(callee.offer(0, 18))
-    described, audio = media_of(await call.answered())
-    assert [codec.name for codec in audio.codecs] == ["G729", "telephone-event"]
-    assert described.bandwidths == [("TIAS", 8000), ("AS", 24)]
-    await callee.next_ack()
-    await call.hang_up()
-
-
-async def test_roaming_phone_without_g729_gets_488(sites, roaming):
-    callee = await sites.registered(sites["tokyo"], CALLEE)
-    call = roaming.call("3002", roaming.offer(9, 0))
-    (await callee.ringing()).answer(callee.offer(0, 18))
-    assert (await call.exchange.final()).status == 488
-
-
-@pytest.mark.parametrize(
-    ("dialled", "sent", "is_emergency"),
-    [("914085550100", "14085550100", False), ("9911", "911", True), ("911", "911", True)],
-)
-async def test_roaming_phones_local_calls_leave_where_it_stands(sites, roaming, dialled, sent, is_emergency):
-    sanjose, tokyo = sites["sanjose"], sites["tokyo"]
-    gateway = sanjose.manager.gateways["sanjose-gateway"]
-    call = roaming.call(dialled, roaming.offer())
-    answered = await call.answered()
-    assert media_of(answered)[0].address == gateway.config.address
-    assert [(seen.called, seen.calling) for seen in gateway.calls] == [(sent, "3101")]
-    await asyncio.wait_for(gateway.wait_until(gateway.calls[0], is_up=True), 5)
-    assert (await call.hang_up()).status == 200
-    home, visiting = await tokyo.next_record(), await sanjose.next_record()
-    assert (home.calling_device, home.called_device, home.final_called_number) == (VISITOR, "emcc", dialled)
-    assert (visiting.calling_device, visiting.called_device) == ("emcc", "sanjose-gateway")
-    assert (visiting.visiting_device, visiting.final_called_number) == (VISITOR, sent)
-    assert home.is_emergency is visiting.is_emergency is is_emergency
-    assert home.session_id == visiting.session_id != ""
-    assert home.codec == visiting.codec == "G729"
-
-
-async def test_invite_over_the_emcc_trunk_names_device_and_place(sites, agent_class):
-    await sites.start("tokyo")
-    tokyo = sites["tokyo"]
-    sanjose = sites.lab.by_name["sanjose"]
-    visited = agent_class(sanjose.publisher.address, listens=True)
-    visited.automatic["OPTIONS"] = 200
-    await sites.use(visited)
-    await sites.update_remote_clusters()
-    await asyncio.wait_for(tokyo.manager.wait_trunks_pinged(), 5)
-    base = tokyo.state.base_devices.take()
-    await tokyo.state.open_home_session(
-        EmccSession(
-            device_name=VISITOR,
-            emcc_device=base,
-            user_id="ayamada",
-            profile="UDP-ayamada",
-            visiting_cluster_id="sanjose",
-            em_uri="",
-            login_time_s=0.0,
-            login_duration_s=0.0,
-            roaming_device_pool="roaming-us",
-            geolocation={"country": "US", "A3": "San Jose"},
-        )
-    )
-    phone = await sites.registered(tokyo, VISITOR, ip=sanjose.phones_by_name[VISITOR].address)
-    call = phone.call("9911", phone.offer())
-    transaction, invite, flow = await visited.next("INVITE")
-    assert flow.transport == "tcp"
-    assert invite.uri == f"sip:9911@{visited.ip}:5060"
-    assert invite.contacts[0].params["+u.sip!devicename.ccm.cisco.com"] == VISITOR
-    assert invite.content_type == "application/pidf+xml"
-    assert pidf_lo.parse_pidf_lo(invite.body) == {"country": "US", "A3": "San Jose"}
-    content_id = pidf_lo.geolocation_content_id(invite.get_all("Geolocation"))
-    assert invite.get("Content-ID") == f"<{content_id}>"
-    assert invite.get("Geolocation-Routing") == "yes"
-    assert invite.get("Session-Expires") == "1800"
-    words = (invite.get("Cisco-Guid") or "").split("-")
-    assert f"{int(words[0]):08x}" == invite.call_id.partition("-")[0]
-    assert (invite.get("P-Asserted-Identity") or "").startswith('"Aiko Yamada" <sip:3101@')
-    assert (invite.get("Session-ID") or "").startswith((call.request.get("Session-ID") or "").partition(";")[0])
-    visited.endpoint.respond(transaction, sip.build_response(invite, 404))
-    assert (await call.exchange.final()).status == 404
-
-
-async def test_home_fails_with_503_when_the_visited_cluster_is_down(sites, roaming):
-    tokyo = sites["tokyo"]
-    await sites["sanjose"].manager.close()
-    call = roaming.call("914085550100", roaming.offer())
-    assert (await call.exchange.final()).status == 503
-    trunk = tokyo.manager.trunks["emcc"]
-    trunk.reset()
-    await asyncio.wait_for(trunk.wait_pinged(), 5)
-    call = roaming.call("9911", roaming.offer())
-    assert (await call.exchange.final()).status == 503
-    assert not tokyo.manager.gateways["tokyo-gateway"].calls
-
-
-# -- what goes wrong ---------------------------------------------------------------------------------------------
-
-
-async def test_reinvite_without_an_offer_brings_the_other_sides_offer(pair):
-    caller, callee = pair
-    call, _ = await talk(caller, callee)
-    exchange = call.send("INVITE")
-    transaction, request, _ = await callee.next("INVITE")
-    assert request.body == b""
-    offer = callee.offer(8)
-    headers = (("Contact", f"<{callee.contact_uri}>"), ("Content-Type", sdp.SDP_TYPE))
-    callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers, body=offer.encode()))
-    response = await exchange.until(200)
-    assert media_of(response)[1].port == callee.media_port
-    answer = caller.offer(8)
-    call.ack(exchange, response, answer.encode())
-    described, audio = media_of(await callee.next_ack())
-    assert (described.address, audio.port) == (caller.ip, caller.media_port)
-    exchange = call.send("INVITE")
-    transaction, request, _ = await callee.next("INVITE")
-    callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers, body=offer.encode()))
-    call.ack(exchange, await exchange.until(200))
-    await callee.next_ack()
-    await callee.next("BYE")
-
-
-@pytest.mark.parametrize(("answered", "ends"), [(481, True), (500, False)])
-async def test_a_refused_reinvite_ends_the_call_only_when_its_dialog_is_gone(sites, pair, answered, ends):
-    caller, callee = pair
-    call, _ = await talk(caller, callee)
-    exchange = call.send("INVITE", caller.offer().encode())
-    transaction, request, _ = await callee.next("INVITE")
-    callee.endpoint.respond(transaction, sip.build_response(request, answered))
-    assert (await exchange.final()).status == answered
-    if ends:
-        await caller.next("BYE")
-    assert len(sites["tokyo"].manager.calls) == (not ends)
-
-
-async def test_an_answer_to_a_reinvite_without_description_is_500(pair):
-    caller, callee = pair
-    call, _ = await talk(caller, callee)
-    exchange = call.send("INVITE", caller.offer().encode())
-    transaction, request, _ = await callee.next("INVITE")
-    headers = (("Contact", f"<{callee.contact_uri}>"),)
-    callee.endpoint.respond(transaction, sip.build_response(request, 200, headers=headers))
-    assert (await exchange.final()).status == 500
-    await callee.next_ack()
-
-
-async def test_hanging_up_while_a_reinvite_is_pending_answers_it(sites, pair):
-    caller, callee = pair
-    call, incoming = await talk(caller, callee)
-    exchange = call.send("INVITE", caller.offer().encode())
-    await callee.next("INVITE")
-    assert (await incoming.hang_up()).status == 200
-    assert (await exchange.final()).status == 487
-    await caller.next("BYE")
-    assert len(sites["tokyo"].manager.calls) == 0
 
 
 async def test_an_answer_that_crosses_the_cancel_is_hung_up(pair):

@@ -6,6 +6,7 @@ import asyncio
 import random
 
 import pytest
+from sip_agents import Agent
 
 from emcc_emu.cluster.gateway import Gateway
 from emcc_emu.errors import TransportError
@@ -26,9 +27,9 @@ async def gateway():
 
 
 @pytest.fixture
-async def peer(agent_class):
+async def peer():
     """Somebody who calls it."""
-    agent = agent_class("127.0.7.10", listens=True)
+    agent = Agent("127.0.7.10", listens=True)
     async with agent.endpoint:
         yield agent
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from sip_agents import Agent
+
 from emcc_emu.wire import remotecc
 from emcc_emu.wire.service_control import parse_service_control
 
@@ -219,7 +221,7 @@ async def test_losing_the_connection_does_not_unregister(sites):
     assert site.manager.reset_device(CISCO)
 
 
-async def test_options_from_registered_phone_200_and_from_stranger_503(sites, agent_class):
+async def test_options_from_registered_phone_200_and_from_stranger_503(sites):
     await sites.start("sanjose")
     site = sites["sanjose"]
     phone = await sites.registered(site, CISCO)
@@ -227,7 +229,7 @@ async def test_options_from_registered_phone_200_and_from_stranger_503(sites, ag
     request.set("Max-Forwards", "0")
     response = await phone.ask(request, site.address)
     assert (response.status, response.body) == (200, b"")
-    stranger = agent_class(site.ip_of("SEP02AA00000003"))
+    stranger = Agent(site.ip_of("SEP02AA00000003"))
     await sites.use(stranger)
     assert (await stranger.ask(stranger.out_of_dialog("OPTIONS", f"sip:{site.address[0]}"), site.address)).status == 503
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sip_agents import Agent
 
 from emcc_emu.protocol.sip_options_ping import PingState, TrunkStatus
 from emcc_emu.wire import sip
@@ -14,18 +15,7 @@ async def test_both_clusters_see_their_emcc_trunk_in_full_service(sites):
     await sites.start()
     await sites.update_remote_clusters()
     for site in (sites["sanjose"], sites["tokyo"]):
-        await asyncio.wait_for(site.manager.wait_trunks_pinged(), 5)
-    for site in (sites["sanjose"], sites["tokyo"]):
-        await wait_status(site.manager.trunks["emcc"], TrunkStatus.FULL_SERVICE)
-
-
-async def wait_status(trunk, status):
-    """A first ping may have come before the other side knew us; its next one follows a reset."""
-    async with asyncio.timeout(5):
-        while trunk.status is not status:
-            trunk.reset()
-            await trunk.wait_pinged()
-            await asyncio.sleep(0.06)
+        await site.trunk_reaches("emcc", TrunkStatus.FULL_SERVICE)
 
 
 async def test_an_unknown_cluster_is_answered_503_and_so_is_down(sites):
@@ -37,8 +27,7 @@ async def test_an_unknown_cluster_is_answered_503_and_so_is_down(sites):
     tokyo.manager.refresh_trunk_peers()
     trunk = sanjose.manager.trunks["emcc"]
     trunk.reset()
-    await asyncio.wait_for(trunk.wait_pinged(), 5)
-    await wait_status(trunk, TrunkStatus.NO_SERVICE)
+    await sanjose.trunk_reaches("emcc", TrunkStatus.NO_SERVICE)
     assert [peer.reason for peer in trunk.watched()] == ["remote=503"]
     assert trunk.callable_peers(tokyo.config.cluster_id) == []
 
@@ -52,9 +41,9 @@ async def test_a_silent_address_is_down_for_want_of_a_socket(sites):
     assert [(peer.state, peer.reason) for peer in trunk.watched()] == [(PingState.DOWN, "local=2")]
 
 
-async def test_the_ping_looks_like_unified_cms(sites, agent_class):
+async def test_the_ping_looks_like_unified_cms(sites):
     await sites.start("sanjose")
-    peer = agent_class(sites.lab.by_name["tokyo"].publisher.address, listens=True)
+    peer = Agent(sites.lab.by_name["tokyo"].publisher.address, listens=True)
     await sites.use(peer)
     await sites.update_remote_clusters()
     transaction, ping, flow = await peer.next("OPTIONS")
@@ -108,11 +97,11 @@ async def test_an_ordinary_trunk_has_its_own_destinations(make_lab, start_sites,
         assert trunk.callable_peers() == list(trunk.peers)
 
 
-async def test_partial_service_when_one_peer_answers(make_lab, start_sites, agent_class):
+async def test_partial_service_when_one_peer_answers(make_lab, start_sites):
     lab = make_lab(ORDINARY.replace("PING", "on, ping_retry_timer: 100 ms, ping_tries: 1"))
     sites = start_sites(lab)
     trunk_config = lab.clusters[0].trunks[0]
-    up = agent_class(trunk_config.destinations[0].partition(":")[0], listens=True)
+    up = Agent(trunk_config.destinations[0].partition(":")[0], listens=True)
     up.automatic["OPTIONS"] = 404
     await sites.use(up)
     await sites.start()
@@ -124,10 +113,10 @@ async def test_partial_service_when_one_peer_answers(make_lab, start_sites, agen
     assert trunk.view()["status"] == "Partial Service"
 
 
-async def test_options_from_a_trunk_peer_is_answered_200(sites, agent_class):
+async def test_options_from_a_trunk_peer_is_answered_200(sites):
     await sites.start("sanjose")
     await sites.update_remote_clusters()
-    peer = agent_class(sites.lab.by_name["tokyo"].publisher.address)
+    peer = Agent(sites.lab.by_name["tokyo"].publisher.address)
     await sites.use(peer)
     request = peer.out_of_dialog("OPTIONS", f"sip:{sites['sanjose'].address[0]}")
     request.set("Max-Forwards", "0")

@@ -5,26 +5,22 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sip_agents import talk
 
 CALLER = "SEP02BB00000001"
 CALLEE = "SEP02BB00000002"
 
 
 @pytest.fixture
-async def tokyo(sites):
-    await sites.start("tokyo")
+async def tokyo(sites, pair):
     return sites["tokyo"]
 
 
 @pytest.fixture
-async def talking(sites, tokyo):
+async def talking(pair):
     """Two phones with a call between them."""
-    caller, callee = await sites.registered(tokyo, CALLER), await sites.registered(tokyo, CALLEE)
-    call = caller.call("3002", caller.offer())
-    await callee.answer(callee.offer())
-    await call.answered()
-    await callee.next_ack()
-    return caller, callee
+    await talk(*pair)
+    return pair
 
 
 def pull_cable(tokyo, phone):
@@ -71,8 +67,8 @@ async def test_a_phone_that_connects_again_keeps_its_calls(tokyo, talking):
     assert len(tokyo.manager.calls) == 1
 
 
-async def test_a_caller_that_vanishes_before_the_answer_stops_the_ringing(sites, tokyo):
-    caller, callee = await sites.registered(tokyo, CALLER), await sites.registered(tokyo, CALLEE)
+async def test_a_caller_that_vanishes_before_the_answer_stops_the_ringing(tokyo, pair):
+    caller, callee = pair
     caller.call("3002", caller.offer())
     await callee.ringing()
     tokyo.manager.unregister_device(CALLER)
@@ -81,8 +77,8 @@ async def test_a_caller_that_vanishes_before_the_answer_stops_the_ringing(sites,
     assert len(tokyo.manager.calls) == 0
 
 
-async def test_a_phone_that_vanishes_while_it_rings_leaves_the_call_to_ring_out(sites, tokyo):
-    caller, callee = await sites.registered(tokyo, CALLER), await sites.registered(tokyo, CALLEE)
+async def test_a_phone_that_vanishes_while_it_rings_leaves_the_call_to_ring_out(tokyo, pair):
+    caller, callee = pair
     call = caller.call("3002", caller.offer())
     await callee.ringing()
     await call.exchange.until(180)

@@ -14,7 +14,9 @@ from emcc_emu.errors import InputError
 __all__ = ["command"]
 
 
-@click.command("set", epilog=f"WHAT: clock, {', '.join(name for name in SECTIONS if not SECTIONS[name].is_read_only)}")
+@click.command(
+    "set", epilog=f"WHAT: clock, faults, {', '.join(name for name in SECTIONS if not SECTIONS[name].is_read_only)}"
+)
 @click.argument("what", metavar="WHAT")
 @click.argument("rest", metavar="[NAME] [FIELD=VALUE]...", nargs=-1)
 @click.option("--add", "is_new", is_flag=True, help="Add the entry instead of changing it.")
@@ -36,9 +38,14 @@ def command(
       emcc-emu set emcc-parameters region_max_audio_kbps=64 --cluster '*'
       emcc-emu set remote-clusters paris fully_qualified_name=192.0.2.10 --add --cluster tokyo
       emcc-emu set clock advance=10:00
+      emcc-emu set faults wan kind=link_cut 'link=[sanjose, tokyo]'
+      emcc-emu set faults wan --remove
     """
     if what == "clock":
         _advance(client, rest, as_json)
+        return
+    if what == "faults":
+        _set_fault(client, rest, is_gone, as_json)
         return
     public = find_section(what)
     if public.is_read_only:
@@ -71,6 +78,17 @@ def _print(answer: Any, cluster: str, name: str, as_json: bool) -> None:
             draw_entry(entry, f"{each}: {name}")
     else:
         draw_entry(answer, f"{cluster}: {name}")
+
+
+def _set_fault(client: ControlClient, rest: tuple[str, ...], is_gone: bool, as_json: bool) -> None:
+    if not rest or "=" in rest[0]:
+        raise InputError("faults: say which one, as in: emcc-emu set faults NAME kind=link_cut 'link=[A, B]'")
+    body = None if is_gone else read_assignments(rest[1:])
+    answer = client.ask("DELETE" if is_gone else "PUT", "faults", rest[0], body=body)
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(f"ended: {', '.join(answer) or 'nothing'}" if is_gone else f"in force: {', '.join(answer)}")
 
 
 def _advance(client: ControlClient, rest: tuple[str, ...], as_json: bool) -> None:

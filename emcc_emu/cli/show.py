@@ -17,6 +17,7 @@ REPORTS = {
     "lab": "name, clusters, where traces and databases are",
     "clock": "calendar time",
     "sessions": "who is logged in",
+    "faults": "what goes wrong on purpose",
     "counters": "counters as the performance monitor names them",
     "jobs": "the job scheduler",
     "validation": "what Validate says of the intercluster service profile",
@@ -25,6 +26,7 @@ REPORTS = {
 """What can be shown besides the parts of the configuration."""
 
 SESSION_COLUMNS = ("cluster", "kind", "device", "user", "profile", "cluster_id", "emcc_device", "roaming_device_pool")
+FAULT_COLUMNS = ("name", "kind", "cluster", "node", "service", "operation", "link", "protocol", "percent", "delay")
 JOB_COLUMNS = ("cluster", "id", "name", "status", "result")
 
 
@@ -80,10 +82,12 @@ def _show_list(client: ControlClient, public: PublicSection, as_json: bool, matc
 
 
 def _show_report(client: ControlClient, what: str, as_json: bool) -> None:
-    if what in ("lab", "clock"):
+    if what in ("lab", "clock", "faults"):
         answer = client.ask("GET", what)
         if as_json:
             print_json(answer)
+        elif what == "faults":
+            draw_entries([{"name": name, **fault} for name, fault in answer.items()], FAULT_COLUMNS)
         elif what == "lab":
             draw_entry(answer)
         else:

@@ -177,6 +177,12 @@ class ControlServer:
                 return await self.lab.status()
             case "clock":
                 return await ask_running(self.lab.ask, names, "clock")
+            case "faults" | "set_fault":
+                answers = await ask_running(self.lab.ask, names, route.operation, **given)
+                return {name: fault for faults in answers.values() for name, fault in faults.items()}
+            case "clear_fault" | "clear_faults":
+                answers = await ask_running(self.lab.ask, names, "clear_faults", **given)
+                return sorted({name for cleared in answers.values() for name in cleared})
             case "advance_clock":
                 return await advance_lab_clock(self.lab.ask, names, given["by_s"])
             case _:

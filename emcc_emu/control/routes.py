@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from emcc_emu.control.sections import SECTIONS, PublicSection
+from emcc_emu.lab.faults import Fault
 from emcc_emu.settings.declaration import Duration, Settings
 
 __all__ = ["EVERY_CLUSTER", "ROUTES", "Route"]
@@ -171,6 +172,10 @@ def _other_routes() -> Iterator[Route]:
         "",
         body=ClockAdvance,
     )
+    yield Route("GET", "/faults", "faults", "What goes wrong on purpose, by name.", "")
+    yield Route("PUT", "/faults/{name}", "set_fault", "Put a fault in force.", "", body=Fault, is_partial=True)
+    yield Route("DELETE", "/faults/{name}", "clear_fault", "End a fault.", "")
+    yield Route("DELETE", "/faults", "clear_faults", "End all faults.", "")
     yield Route("GET", f"{cluster}/status", "cluster_status", "Status of one cluster.", "status")
     yield Route("GET", f"{cluster}/counters", "counters", "Counters as the performance monitor names them.", "counters")
     yield Route(

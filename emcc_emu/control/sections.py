@@ -72,6 +72,8 @@ def _table() -> dict[str, PublicSection]:
         row("service-parameters", "the service parameters of Cisco Extension Mobility"),
         row("emcc-parameters", "the EMCC feature parameters", "emcc"),
         row("call-manager-parameters", "the parameters of Cisco CallManager", "call_manager"),
+        row("em-service-options", "what EMService does where documents leave it open", "em_service"),
+        row("credential-policy", "the policy for PINs"),
         row("service-times", "extra time that the emulated services take"),
         row("intercluster-service-profile", "the intercluster service profile"),
         row(

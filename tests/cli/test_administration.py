@@ -141,6 +141,15 @@ def test_the_calendar_moves_in_all_processes_alike(emcc: Emcc) -> None:
     assert as_json(emcc("set", "clock", "advance=0", "--json"))["ran"] == []
 
 
+def test_faults_are_set_and_cleared_in_all_clusters(emcc: Emcc) -> None:
+    status, output, error = emcc("set", "faults", "wan", "kind=link_delay", "link=[sanjose, tokyo]", "delay=1 ms")
+    assert (status, output) == (0, "in force: wan\n"), error
+    assert "link_delay" in emcc("show", "faults")[1]
+    assert as_json(emcc("show", "faults", "--json"))["wan"]["link"] == ["sanjose", "tokyo"]
+    assert emcc("set", "faults", "wan", "--remove")[1] == "ended: wan\n"
+    assert as_json(emcc("set", "faults", "wan", "--remove", "--json")) == []
+
+
 def test_jobs_insert_and_delete_base_devices(emcc: Emcc) -> None:
     status, output, _ = emcc("job", "insert-emcc-devices", "3", "--cluster", "sanjose")
     assert status == 0 and "3 inserted: EMCC51 to EMCC53" in output
@@ -180,6 +189,8 @@ def test_jobs_ask_remote_clusters(emcc: Emcc) -> None:
         ("set emcc-parameters region_max_audio_kbps=64 --cluster tokyo", 2, "differs from sanjose's '8'"),
         ("set clock forward=1:00", 2, "emcc-emu set clock advance=10:00"),
         ("set clock advance=soon", 2, "is no duration"),
+        ("set faults kind=link_cut", 2, "say which one"),
+        ("set faults wan kind=link_cot", 2, "did you mean 'link_cut'?"),
         ("job run nothing --cluster tokyo", 2, "is no job"),
         ("job insert-emcc-devices 30000 --cluster tokyo", 1, "more do not fit"),
         ("job restart SEP02AA00000001", 1, "is not registered there"),

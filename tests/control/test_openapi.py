@@ -35,7 +35,8 @@ class AnyLab:
 
     async def ask(self, cluster: str, method: str, **params: Any) -> Any:
         clock = {"offset_s": 0.0, "next_due_s": None}
-        return {"clock": clock, "move_clock": []}.get(method, {"cluster": cluster, "asked": method, **params})
+        answers: dict[str, Any] = {"clock": clock, "move_clock": [], "faults": {}, "set_fault": {}, "clear_faults": []}
+        return answers.get(method, {"cluster": cluster, "asked": method, **params})
 
 
 async def test_the_document_is_valid_and_has_every_route_and_no_other() -> None:

@@ -270,7 +270,7 @@ class Phone:
                 local_ip=self.identity.address,
                 recorder=self._recorder,
                 ssl_context=self._ssl_context,
-                timeout_s=self._timing.http_timeout_s,
+                timeout_s=self._timing.page_timeout_s,
                 keep_alive=False,
             )
             self._browser = Browser(self.identity, self._http, self._run_uri)

@@ -15,7 +15,10 @@ class PhoneTiming:
     """Pause after a failed boot; a refusal that says `Retry-After` has its own."""
 
     http_timeout_s: float = 5.0
-    """For one file or page by HTTP."""
+    """For one file by HTTP."""
+
+    page_timeout_s: float = 30.0
+    """For one page of a service. Longer than a cluster waits for other clusters before it answers the page."""
 
     tftp_timeout_s: float = 0.5
     """First silence before a TFTP packet is repeated."""

@@ -78,6 +78,7 @@ class CallManager:
             if not gateway.external
         }
         self.nodes: dict[str, SipNode] = {}
+        state.faults.listeners.append(self._faults_changed)
 
     @property
     def addresses(self) -> dict[str, dict[str, Address]]:
@@ -120,6 +121,7 @@ class CallManager:
             recorder=self._recorder,
             local_ip=node.address,
             make_branch=identity.branch,
+            faults=self._state.faults,
         )
         await endpoint.start()
         port = endpoint.addresses["tcp"][1]
@@ -135,6 +137,17 @@ class CallManager:
             await gateway.close()
         for node in self.nodes.values():
             await node.endpoint.close()
+
+    def _faults_changed(self) -> None:
+        """A CallManager that goes down forgets its phones and closes its connections."""
+        for name, node in self.nodes.items():
+            if not self._state.faults.is_down("call_manager", name):
+                continue
+            for view in self.registrar.views():
+                if view.node == name:
+                    self.unregister_device(view.device_name)
+            for flow in node.endpoint.open_flows():
+                node.endpoint.close_connection(flow)
 
     # -- for the EM services --------------------------------------------------------------------------------------
 

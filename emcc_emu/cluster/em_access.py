@@ -21,7 +21,10 @@ CREDENTIAL_CACHE_S = 120.0
 MAX_CACHED_CREDENTIALS = 10_000
 
 CODE_INVALID_APP_USER = 3
+CODE_NO_USER_INFORMATION = 9
 CODE_NO_PROXY_RIGHTS = 10
+CODE_PASSWORD_CHANGE = 27
+CODE_CLUSTER_UNKNOWN = 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Source:
     """Address of the connection."""
     has_via: bool
     """Whether a `Via` header stood on it."""
+    is_trusted_cluster: bool = False
+    """Whether it came over TLS with a certificate of the trust store."""
 
 
 class EmAccess:
@@ -87,7 +92,8 @@ class EmAccess:
         is_own = source.peer_ip in self._context.own_addresses
         via = has_via if is_own and has_via is not None else source.has_via
         address = remote_ip if is_own and remote_ip else source.peer_ip
-        registered = self._context.control.registered_addresses()
+        is_down = self._context.faults.is_down("ris")
+        registered = None if is_down else self._context.control.registered_addresses()
         is_known = self._is_cached(address) or address in parameters.trusted_ips or address in (registered or ())
         facts = SourceFacts(via, is_known, is_device_data_available=registered is not None, is_between_clusters=is_emcc)
         refusal = source_refusal(facts, parameters)
@@ -101,11 +107,20 @@ class EmAccess:
             del self._cached_addresses[next(iter(self._cached_addresses))]
         return address in self._cached_addresses
 
+    def require_cluster(self, source: Source) -> None:
+        """Check that a request of another cluster comes from a cluster whose certificates were imported.
+
+        Raises:
+            EmError: 35, there is no proof of that.
+        """
+        if self._context.config.em_service.require_peer_certificate and not source.is_trusted_cluster:
+            raise EmError(CODE_CLUSTER_UNKNOWN)
+
     def authenticate(self, app: AppInfo, source: Source) -> Principal:
         """Find out who asks.
 
         Raises:
-            EmError: 3, with the text of the product.
+            EmError: 3, with the text of the product; 9, nobody can be asked; 27, the user's password has expired.
         """
         if app.is_encrypted:
             principal = self._emapp(app, source)
@@ -115,6 +130,8 @@ class EmAccess:
             now = self._context.clock.now()
             if entry is not None and entry[0] > now:
                 return entry[1]
+            if self._context.faults.is_down("directory") or self._context.faults.database_fails("user"):
+                raise EmError(CODE_NO_USER_INFORMATION)
             principal = self._look_up(app)
             if principal is not None:
                 if len(self._believed) >= MAX_CACHED_CREDENTIALS:
@@ -139,5 +156,8 @@ class EmAccess:
         user = self._context.state.directory.user_as_asked(app.app_id)
         if user is None or not user.password:
             return None
-        is_right = hmac.compare_digest(user.password.encode(), app.certificate.encode())
-        return Principal(user.user_id, has_proxy_rights=False) if is_right else None
+        if not hmac.compare_digest(user.password.encode(), app.certificate.encode()):
+            return None
+        if user.password_must_change:
+            raise EmError(CODE_PASSWORD_CHANGE)
+        return Principal(user.user_id, has_proxy_rights=False)

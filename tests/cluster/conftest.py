@@ -153,7 +153,7 @@ async def start(certificate_directory: Path, tmp_path: Path, clock: Clock) -> As
             lab: Lab, name: str, *, trusts: tuple[str, ...] | None = None, recorder: Recorder | None = None
         ) -> EmCluster:
             config = lab.by_name[name]
-            store = CertificateStore(certificate_directory / ("all" if trusts is None else "-".join(trusts) or "none"))
+            store = CertificateStore(certificate_directory)
             others = {c.name: [o.name for o in lab.clusters if o is not c] for c in lab.clusters}
             if trusts is not None:
                 others[name] = list(trusts)

@@ -34,7 +34,20 @@ async def handshake(store: CertificateStore, client_cluster: str) -> None:
 
 
 async def test_a_cluster_trusts_the_clusters_whose_certificates_it_imported(tmp_path: Path) -> None:
-    await handshake(made(tmp_path, {"sanjose": ["tokyo"]}), "sanjose")
+    await handshake(made(tmp_path, {"sanjose": ["tokyo"], "tokyo": ["sanjose"]}), "sanjose")
+
+
+async def test_a_cluster_refuses_a_caller_whose_certificates_it_did_not_import(tmp_path: Path) -> None:
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        await handshake(made(tmp_path, {"sanjose": ["tokyo"]}), "sanjose")
+
+
+async def test_a_client_without_certificate_is_served(tmp_path: Path) -> None:
+    store = made(tmp_path, {"tokyo": ["tokyo"]})
+    for key in tmp_path.glob("sanjose/sj-*.pem"):
+        key.unlink()
+    (tmp_path / "sanjose" / "trust.pem").write_bytes((tmp_path / "tokyo" / "trust.pem").read_bytes())
+    await handshake(store, "sanjose")
 
 
 async def test_a_cluster_that_imported_nothing_refuses_the_other(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ EMSERVICE_PATH = "/emservice/EMServiceServlet"
 
 CODE_UNKNOWN = 0
 CODE_PARSING = 1
+CODE_DATABASE_ERROR = 6
 CODE_NO_PROXY_RIGHTS = 10
 CODE_ANOTHER_USER = 18
 CODE_USER_UNKNOWN = 23
@@ -127,14 +128,16 @@ class EmService:
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one HTTP request."""
-        if not self.is_active:
+        if not self.is_active or self._context.faults.is_down("em_service", self.node.name):
             return web.Response(status=503)
         if request.method == "POST":
             body = await read_body(request)
             document = None if body is None else decode_form(body)
         else:
             document = decode_form(request.rel_url.raw_query_string)
-        source = Source(request.remote or "", "Via" in request.headers)
+        transport = request.transport
+        has_certificate = transport is not None and bool(transport.get_extra_info("peercert"))
+        source = Source(request.remote or "", "Via" in request.headers, is_trusted_cluster=has_certificate)
         answer = await self.answer(document, source)
         self.counters.requests_handled += 1
         return web.Response(body=answer, headers=_HEADERS)
@@ -144,23 +147,53 @@ class EmService:
         try:
             if document is None:
                 raise EmError(CODE_PARSING)
-            parsed = parse_service_document(document, accepts_login_type=self._accepts_login_type)
+            parsed = parse_service_document(
+                document,
+                accepts_login_type=self._accepts_login_type,
+                is_lenient=self._context.config.em_service.lenient_order,
+            )
         except EmError as error:
-            return _refusal(error, document or b"")
+            return self._unreadable(error, document or b"")
         if isinstance(parsed, CheckUser | HomeLogin | HomeLogout | VisitingLogout | EmccLogin):
             return await self._answer_emcc(parsed, source)
         query = self._queries.get(type(parsed))
         try:
             if query is not None:
+                await self._obey_faults()
+                if self._context.faults.database_fails("query"):
+                    raise EmError(CODE_DATABASE_ERROR)
                 return query(parsed, self._admit(parsed, source))
             with self._gate.slot():
+                await self._obey_faults()
                 await self._requests[type(parsed)](parsed, self._admit(parsed, source))
             return build_success()
         except EmError as error:
-            return build_failure(error.code, error.text or message_of(error.code), is_query=query is not None)
+            return self._failed(error, is_query=query is not None)
         except Exception as error:  # what nobody foresaw is code 0, and the service goes on
             log.exception("em_service_failed", node=self.node.name, error=str(error))
-            return build_failure(CODE_UNKNOWN, message_of(CODE_UNKNOWN), is_query=query is not None)
+            return self._failed(EmError(CODE_UNKNOWN), is_query=query is not None)
+
+    async def _obey_faults(self) -> None:
+        """Be slow, or fail for no reason, where a fault says so.
+
+        Raises:
+            EmError: 0.
+        """
+        await self._context.faults.spend("em_service", self.node.name)
+        if self._context.faults.is_failing("em_service", self.node.name):
+            raise EmError(CODE_UNKNOWN)
+
+    def _failed(self, error: EmError, *, is_query: bool) -> bytes:
+        uses_error_message = is_query and self._context.config.em_service.error_message_in_failed_queries
+        text = error.text or message_of(error.code)
+        return build_failure(error.code, text, is_query=is_query, uses_error_message=uses_error_message)
+
+    def _unreadable(self, error: EmError, document: bytes) -> bytes:
+        """The answer to a document that could not be read, in the family that it seems to belong to."""
+        head = document[:400]
+        if b"<emccRequest" in head:
+            return build_emcc_response(_failure(EmError(error.code)))
+        return self._failed(EmError(error.code), is_query=b"<query" in head)
 
     def _admit(self, document: EmDocument, source: Source) -> Principal:
         has_via = getattr(document, "is_via_header_set", None)
@@ -172,12 +205,16 @@ class EmService:
     async def _answer_emcc(self, request: EmccRequest, source: Source) -> bytes:
         self.counters.emcc_messages += 1
         try:
+            if not isinstance(request, EmccLogin):
+                self._access.require_cluster(source)
             match request:
                 case CheckUser():
                     self.counters.emcc_check_user_requests_handled += 1
+                    await self._obey_faults()
                     return build_emcc_response(await self._home.check_user(request, self.node))
                 case EmccLogin():
                     with self._gate.slot():
+                        await self._obey_faults()
                         self._access.check_source(source, request.remote_ip, request.is_via_header_set, is_emcc=True)
                         principal = self._access.authenticate(request.app, source)
                         if not principal.is_emapp:
@@ -188,9 +225,11 @@ class EmService:
                         return build_emcc_response(answer)
                 case HomeLogin():
                     with self._gate.slot():
+                        await self._obey_faults()
                         return build_emcc_response(await self._home.log_in(request, source.peer_ip))
                 case HomeLogout():
                     with self._gate.slot():
+                        await self._obey_faults()
                         return build_emcc_response(await self._home.log_out(request))
                 case VisitingLogout():
                     return build_emcc_response(await self._visiting.end_by_home(request))
@@ -219,6 +258,7 @@ class EmService:
                     user_exists=user is not None,
                     multiple_login=rule.outcome,
                     has_profile=profile is not None,
+                    unreadable=self._context.faults.unreadable(),
                 )
             )
             if refusal is not None or user is None or profile is None:
@@ -261,6 +301,7 @@ class EmService:
                 device_exists=self._state.device(device_name) is not None,
                 is_extension_mobility_enabled=self._is_em_enabled(device_name),
                 is_device_in_use=user_id is not None,
+                unreadable=self._context.faults.unreadable(),
             )
         )
         if refusal is not None:
@@ -293,12 +334,3 @@ class EmService:
 
 def _failure(error: EmError) -> Failure:
     return Failure(error.code, error.text or message_of(error.code))
-
-
-def _refusal(error: EmError, document: bytes) -> bytes:
-    """The answer to a document that could not be read, in the family that it seems to belong to."""
-    head = document[:400]
-    text = message_of(error.code)
-    if b"<emccRequest" in head:
-        return build_emcc_response(Failure(error.code, text))
-    return build_failure(error.code, text, is_query=b"<query" in head)

@@ -52,6 +52,9 @@ CODE_PIN_CHANGE = 41
 
 DEVICE_NON_SECURE = 1
 
+UNSET_CLUSTER_ID = "StandAloneCluster"
+"""Cluster ID of a cluster to which nobody has given one; many have it, so EMCC cannot go by it (code 44)."""
+
 
 class HomeService:
     """Answers visiting clusters for all nodes of one cluster.
@@ -81,10 +84,11 @@ class HomeService:
         refusal = check_user_refusal(
             CheckUserFacts(
                 is_extension_ambiguous=len(users) > 1,
+                is_directory_available=not self._context.faults.is_down("directory"),
                 is_pin_correct=self._context.pins.accepts(user.user_id, request.credential),
                 must_change_pin=self._state.must_change_pin(user.user_id),
                 is_cluster_known=self._is_known(request.info.cluster_id),
-                is_emcc_active=self._context.config.intercluster_service_profile.emcc_active,
+                is_emcc_active=self._offers_emcc(request.info.cluster_id),
                 is_emcc_enabled_for_user=user.enable_emcc,
                 has_profiles=bool(profiles),
             )
@@ -106,13 +110,14 @@ class HomeService:
         if user is None:
             raise EmError(CODE_USER_UNKNOWN)
         device_name = request.device.device_name.upper()
-        async with self._state.user_lock(user.user_id):
-            rule = MultipleLoginRule(self._context, user, device_name, is_emcc=True)
-            profile = self._profile(user, request.device_profile)
-            refusal = home_login_refusal(self._facts(request, user, device_name, rule, profile))
-            if refusal is not None or profile is None:
-                raise EmError(refusal or CODE_UNKNOWN)
-            with self._state.transition(device_name, CODE_ANOTHER_USER):
+        # The phone is held before the user, so that no logout overtakes a login that waits for another of that user.
+        with self._state.transition(device_name, CODE_ANOTHER_USER):
+            async with self._state.user_lock(user.user_id):
+                rule = MultipleLoginRule(self._context, user, device_name, is_emcc=True)
+                profile = self._profile(user, request.device_profile)
+                refusal = home_login_refusal(self._facts(request, user, device_name, rule, profile))
+                if refusal is not None or profile is None:
+                    raise EmError(refusal or CODE_UNKNOWN)
                 await spend(self._context.config.service_times.home_login_s)
                 await rule.end_other_sessions(self._desk)
                 session = await self._open(request, user, profile, peer_ip)
@@ -139,13 +144,16 @@ class HomeService:
             is_base_device_security_right=config.base_devices.device_security_mode == "non_secure",
             is_pin_correct=self._context.pins.accepts(user.user_id, request.credential),
             is_cluster_known=self._is_known(info.cluster_id),
-            is_emcc_active=config.intercluster_service_profile.emcc_active,
+            is_emcc_active=self._offers_emcc(info.cluster_id),
             is_emcc_enabled_for_user=user.enable_emcc,
             has_profile=profile is not None,
             is_device_name_taken=self._is_name_taken(device_name, info.cluster_id),
             multiple_login=rule.outcome,
             has_tftp_server=bool(self._tftp_addresses()),
             has_free_base_device=self._has_room(device_name, rule),
+            is_directory_available=not self._context.faults.is_down("directory"),
+            is_own_cluster_id_usable=config.cluster_id != UNSET_CLUSTER_ID,
+            unreadable=self._context.faults.unreadable(),
         )
 
     def _has_room(self, device_name: str, rule: MultipleLoginRule) -> bool:
@@ -157,15 +165,25 @@ class HomeService:
         """End a session because the visiting cluster says so.
 
         Raises:
-            EmError: 19, there is no such session of the asking cluster; 6.
+            EmError: 19, the asking cluster has no session of that user and phone here; 18, a login of the phone is
+                still being written, and would outlive this logout; 6.
         """
         device_name = request.device_name.upper()
+        if self._state.is_in_transition(device_name):
+            raise EmError(CODE_ANOTHER_USER)
         session = self._state.home_session(device_name)
-        if session is None or session.visiting_cluster_id != request.info.cluster_id:
+        asked = (request.info.cluster_id, request.user_id)
+        if session is None or (session.visiting_cluster_id, session.user_id) != asked:
             raise EmError(CODE_NO_USER)
         await spend(self._context.config.service_times.logout_s)
         await self._desk.close_home_session(device_name, request.reason, is_asked_by_visiting=True)
         return Success()
+
+    def _offers_emcc(self, cluster_id: str) -> bool:
+        """Whether EMCC is active here, and enabled for that cluster."""
+        entry = self._context.config.remote_clusters_by_id.get(cluster_id)
+        is_enabled = entry is None or entry.emcc
+        return self._context.config.intercluster_service_profile.emcc_active and is_enabled
 
     def _is_known(self, cluster_id: str) -> bool:
         return cluster_id in self._context.config.remote_clusters_by_id

@@ -22,8 +22,12 @@ __all__ = ["LoginDesk", "TellVisiting"]
 
 log = structlog.get_logger()
 
+CODE_AUTOMATIC_LOGOUT = 7
 CODE_ANOTHER_USER = 18
 CODE_NO_USER = 19
+
+AUTOMATIC_LOGOUT_RETRY_S = 60.0
+"""An automatic logout that could not be written is tried again after this. Seconds of calendar time."""
 
 TellVisiting = Callable[[Intent], Awaitable[None]]
 """Tells the visiting cluster that home has ended a session, as the intent says."""
@@ -57,9 +61,10 @@ class LoginDesk:
         """Log a user in on a phone of ours and have the phone restart.
 
         Raises:
-            EmError: 6.
+            EmError: 6, 7.
         """
         before = self._state.device(device_name)
+        self._require_timer(duration_s > 0)
         row = await self._state.log_in(device_name, user_id, profile, duration_s)
         self._set_timer(device_name, row.login_time_s, duration_s)
         self._restart(device_name, before)
@@ -69,11 +74,12 @@ class LoginDesk:
         """Log out whoever is on a phone of ours and have the phone restart.
 
         Raises:
-            EmError: 19 when nobody is on, 6.
+            EmError: 19 when nobody is on, 6, 7.
         """
         login = self._state.login(device_name)
         if login is None or login.user_id is None:
             raise EmError(CODE_NO_USER)
+        self._require_timer(device_name in self._timers)
         device_before = self._state.device(device_name)
         with self._state.transition(device_name, CODE_NO_USER):
             before = await self._state.log_out(device_name)
@@ -94,14 +100,18 @@ class LoginDesk:
         """Take note that a phone has just registered here.
 
         A phone of ours that comes back although it is logged in at another cluster could not stay there; our record
-        goes, while home keeps its own until the maintenance job finds the phone missing.
+        goes, while home keeps its own until the maintenance job finds the phone missing. One that has not even been
+        there, because the order to restart was lost, gets it again.
         """
         if device_name in self._reset_when_back:
             self._reset_when_back.discard(device_name)
             self._context.control.reset_device(device_name, "reset")
-        is_back = self._state.visiting_session(device_name) is not None
-        if is_back and not self._state.is_in_transition(device_name):
-            self._context.background.start(f"return of {device_name}", self._clear_after_return(device_name))
+        if self._state.visiting_session(device_name) is None or self._state.is_in_transition(device_name):
+            return
+        if not self._state.was_pointed_home(device_name) and self._context.control.reset_device(device_name, "restart"):
+            self._state.note_pointed_home(device_name)  # once is enough: it may have no file server to go by
+            return
+        self._context.background.start(f"return of {device_name}", self._clear_after_return(device_name))
 
     async def _clear_after_return(self, device_name: str) -> None:
         try:
@@ -115,8 +125,9 @@ class LoginDesk:
         """Log our user in on a phone of another cluster; the phone is reset there.
 
         Raises:
-            EmError: 6.
+            EmError: 6, 7.
         """
+        self._require_timer(session.login_duration_s > 0)
         session = await self._state.open_home_session(session)
         self._set_timer(session.device_name, session.login_time_s, session.login_duration_s)
         log.info(
@@ -229,6 +240,15 @@ class LoginDesk:
             if error.code != CODE_NO_USER:
                 raise
 
+    def _require_timer(self, is_concerned: bool) -> None:
+        """Check that the automatic logout can be set or removed; it would be written together with the login.
+
+        Raises:
+            EmError: 7.
+        """
+        if is_concerned and self._state.faults.database_fails("automatic_logout"):
+            raise EmError(CODE_AUTOMATIC_LOGOUT)
+
     def _set_timer(self, device_name: str, login_time_s: float, duration_s: float) -> None:
         self._drop_timer(device_name)
         if duration_s > 0:
@@ -248,6 +268,7 @@ class LoginDesk:
             await self.end_user_session(device_name, "timer")
         except EmError as error:
             log.error("automatic_logout_failed", device=device_name, code=error.code)
+            self._set_timer(device_name, self._context.clock.time(), AUTOMATIC_LOGOUT_RETRY_S)
 
     def close(self) -> None:
         """Forget the automatic logouts; the database still knows them."""

@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 CODE_NO_RESPONSE = 40
 CODE_INVALID_CLUSTER_ID = 42
+CODE_NO_CONNECTION = 208
 CODE_CLUSTER_ID_REFUSED = 212
 
 
@@ -75,6 +76,9 @@ class RemoteClusterUpdate:
     async def update(self, cluster_id: str) -> RemoteClusterStatus:
         """Ask one remote cluster: its Default Server for Remote Cluster Update first, then the backup.
 
+        What the status then has as error code is what logins of its users come to: 42 and 208; 40 stands for silence,
+        after which the cluster is not asked, so that its users are unknown (23).
+
         Raises:
             EmError: 6, the database failed; 42, no such remote cluster is configured.
         """
@@ -88,14 +92,10 @@ class RemoteClusterUpdate:
         cluster_id = entry.cluster_id
         before = self._state.remote_cluster(cluster_id) or RemoteClusterStatus(cluster_id)
         answer = await self._ask(entry, before)
-        if isinstance(answer, ClusterInfo) and answer.cluster_id == cluster_id:
+        if isinstance(answer, ClusterInfo):
             status = _learned(entry, answer, self._context.clock.time())
         else:
-            is_other = isinstance(answer, ClusterInfo) or (
-                answer is not None and answer.code == CODE_CLUSTER_ID_REFUSED
-            )
-            code = CODE_INVALID_CLUSTER_ID if is_other else CODE_NO_RESPONSE
-            status = _lost(before, entry, code, self._context.clock.time())
+            status = _lost(before, entry, answer, self._context.clock.time())
         await self._state.put_remote_cluster(status)
         self._context.control.refresh_trunk_peers()
         log.info(
@@ -107,16 +107,19 @@ class RemoteClusterUpdate:
         )
         return status
 
-    async def _ask(self, entry: RemoteCluster, before: RemoteClusterStatus) -> ClusterInfo | Failure | None:
+    async def _ask(self, entry: RemoteCluster, before: RemoteClusterStatus) -> ClusterInfo | int:
+        """What the cluster says; or why it said nothing: 42 it has another ID, 208 there is no trust, 40 silence."""
+        code = CODE_NO_RESPONSE
         service = before.services.get(EMCC)
         addresses = [entry.fully_qualified_name, *(service.addresses if service is not None else ())]
         for address in dict.fromkeys(filter(None, addresses)):
             answer = await self._ask_server(f"https://{address}:{entry.https_port or 8443}", entry.cluster_id)
-            if answer is not None:
+            if isinstance(answer, ClusterInfo) or answer == CODE_INVALID_CLUSTER_ID:
                 return answer
-        return None
+            code = max(code, answer)
+        return code
 
-    async def _ask_server(self, base_url: str, cluster_id: str) -> ClusterInfo | Failure | None:
+    async def _ask_server(self, base_url: str, cluster_id: str) -> ClusterInfo | int:
         config = self._context.config
         query = urlencode({"getClusterInfo": "true", "clusterId": cluster_id, "fromClusterId": config.cluster_id})
         node = (config.em_nodes or config.nodes)[0]
@@ -127,8 +130,13 @@ class RemoteClusterUpdate:
             answer = parse_emcc_response(reply.body) if reply.status == 200 else None
         except (HttpTransportError, XmlInvalid, InputError) as error:
             log.warning("remote_cluster_silent", cluster=config.name, remote_cluster=cluster_id, reason=str(error))
-            return None
-        return answer if isinstance(answer, ClusterInfo | Failure) else None
+            is_untrusted = isinstance(error, HttpTransportError) and error.kind == "tls"
+            return CODE_NO_CONNECTION if is_untrusted else CODE_NO_RESPONSE
+        if isinstance(answer, Failure) and answer.code == CODE_CLUSTER_ID_REFUSED:
+            return CODE_INVALID_CLUSTER_ID
+        if not isinstance(answer, ClusterInfo):
+            return CODE_NO_RESPONSE
+        return answer if answer.cluster_id == cluster_id else CODE_INVALID_CLUSTER_ID
 
 
 def _learned(entry: RemoteCluster, answer: ClusterInfo, now_s: float) -> RemoteClusterStatus:

@@ -193,7 +193,7 @@ class ClusterState(ConfiguredState):
             EmError: 6, the database failed.
         """
         row = self._new_login(device_name, user_id, profile, duration_s)
-        await self._commit(put_device_login(row))
+        await self._commit(put_device_login(row), operation="login")
         self._apply_login(row)
         return row
 
@@ -205,7 +205,7 @@ class ClusterState(ConfiguredState):
         """
         before = self._logins[device_name]
         row = self._ended_login(before)
-        await self._commit(put_device_login(row))
+        await self._commit(put_device_login(row), operation="login")
         self._apply_login(row)
         return before
 
@@ -256,7 +256,7 @@ class ClusterState(ConfiguredState):
             login_duration_s=session.login_duration_s,
             stamp_s=session.stamp_s,
         )
-        await self._commit(put_emcc_session(session), put_device_login(base))
+        await self._commit(put_emcc_session(session), put_device_login(base), operation="login")
         self._sessions[session.device_name] = session
         self._places.note(session.user_id, session.profile, session.device_name)
         self._apply_login(base)
@@ -274,7 +274,7 @@ class ClusterState(ConfiguredState):
         statements = [delete_emcc_session(device_name), put_device_login(base)]
         if intent is not None:
             statements.append(insert_intent(intent))
-        await self._commit(*statements)
+        await self._commit(*statements, operation="login")
         if intent is not None:
             self._intents[intent.id] = intent
         del self._sessions[device_name]
@@ -298,8 +298,9 @@ class ClusterState(ConfiguredState):
             last_user_id=before.last_user_id if before is not None else None,
             stamp_s=self._next_stamp(row.device_name),
         )
-        await self._commit(put_remote_login(row), *_deletions(intent))
+        await self._commit(put_remote_login(row), *_deletions(intent), operation="login")
         self._remote_logins[row.device_name] = row
+        self.forget_pointed_home(row.device_name)
         self._forget_intent(intent)
         self._changed(row.device_name)
         return row
@@ -312,8 +313,9 @@ class ClusterState(ConfiguredState):
         """
         before = self._remote_logins[device_name]
         row = RemoteLogin(device_name, last_user_id=before.user_id, stamp_s=self._next_stamp(device_name))
-        await self._commit(put_remote_login(row), *_deletions(intent))
+        await self._commit(put_remote_login(row), *_deletions(intent), operation="login")
         self._remote_logins[device_name] = row
+        self.forget_pointed_home(device_name)
         self._forget_intent(intent)
         self._changed(device_name)
         return before

@@ -45,7 +45,11 @@ CODE_ANOTHER_USER = 18
 CODE_NO_USER = 19
 CODE_USER_UNKNOWN = 23
 CODE_NO_RESPONSE = 40
+CODE_INVALID_CLUSTER_ID = 42
 CODE_NO_CONNECTION = 208
+
+LEAVES_DOUBT = frozenset({CODE_UNKNOWN, CODE_ANOTHER_USER})
+"""Refusals of homeLogin after which home may yet have a session: it failed half-way, or is busy with an older login."""
 
 SECURITY_MODES = {"non_secure": 1, "authenticated": 2, "encrypted": 3}
 
@@ -80,6 +84,8 @@ class VisitingService:
         """
         device_name = request.device_name.upper()
         phone = self._require_usable_phone(device_name)
+        if self._reconciler.is_asking(device_name):
+            raise EmError(CODE_ANOTHER_USER)
         with self._state.transition(device_name, CODE_ANOTHER_USER):
             found = await self._find_home(request, node)
             if isinstance(found, Failure):
@@ -104,6 +110,7 @@ class VisitingService:
                 supports_emcc=phone is not None and PHONE_MODELS[phone.model].supports_emcc,
                 is_device_in_use=self._state.is_in_use(device_name),
                 has_remote_clusters=bool(self._context.config.remote_clusters),
+                unreadable=self._context.faults.unreadable(),
             )
         )
         if refusal is not None or phone is None:
@@ -114,15 +121,17 @@ class VisitingService:
         """Ask one usable remote cluster after another, by cluster ID, until one knows the user.
 
         Raises:
-            EmError: Nobody does: 1 if one could not read the request, else 208 if one could not be reached, else 40 if
-                one did not answer, else 23.
+            EmError: Nobody does: 1 if one could not read the request, else 208 if one could not be reached or is not
+                trusted, else 40 if one did not answer, else 42 if one is known under a wrong Cluster ID, else 23.
         """
         worst = CODE_USER_UNKNOWN
-        rank = (CODE_USER_UNKNOWN, CODE_NO_RESPONSE, CODE_NO_CONNECTION, CODE_PARSING)
+        rank = (CODE_USER_UNKNOWN, CODE_INVALID_CLUSTER_ID, CODE_NO_RESPONSE, CODE_NO_CONNECTION, CODE_PARSING)
         version = parse_version(self._context.config.version)
         for cluster_id in sorted(self._state.remote_clusters):
             status = self._state.remote_clusters[cluster_id]
             if not status.is_usable(EMCC):
+                if status.error_code in (CODE_INVALID_CLUSTER_ID, CODE_NO_CONNECTION):
+                    worst = max(worst, status.error_code, key=rank.index)
                 continue
             question = CheckUser(
                 info=self._peers.info(),
@@ -167,8 +176,12 @@ class VisitingService:
             await self._give_up(intent, error)
             raise EmError(CODE_NO_CONNECTION) from error
         if not isinstance(answer, HomeLoginAnswer):
-            await self._state.remove_intent(intent)
-            return answer if isinstance(answer, Failure) else Failure(CODE_UNKNOWN)
+            refusal = answer if isinstance(answer, Failure) else Failure(CODE_UNKNOWN)
+            if refusal.code in LEAVES_DOUBT:
+                self._reconciler.start_soon(intent)
+            else:
+                await self._state.remove_intent(intent)
+            return refusal
         row = RemoteLogin(
             device_name=phone.name.upper(),
             user_id=answer.user_id,
@@ -245,11 +258,15 @@ class VisitingService:
         """Clear our record because home has ended the session.
 
         Raises:
-            EmError: 19, there is no such session; 6.
+            EmError: 19, there is no such session; 18, its login is still being written here, and home has to tell us
+                again; 6.
         """
         device_name = request.device_name.upper()
         session = self._state.visiting_session(device_name)
-        if session is None or session.home_cluster_id != request.info.cluster_id:
+        if session is None and self._state.is_in_transition(device_name):
+            raise EmError(CODE_ANOTHER_USER)
+        asked = (request.info.cluster_id, request.user_id)
+        if session is None or (session.home_cluster_id, session.user_id) != asked:
             raise EmError(CODE_NO_USER)
         await self._desk.close_visiting_session(device_name, request.reason)
         return Success()

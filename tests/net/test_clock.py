@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 import pytest
@@ -83,3 +84,21 @@ async def test_closing_cancels_what_runs(clock: Clock) -> None:
     clock.schedule(clock.time(), "forever", forever)
     await started.wait()
     await clock.close()
+
+
+async def test_several_processes_move_to_the_same_offset_and_say_what_is_due_next(clock: Clock) -> None:
+    ran: list[float] = []
+
+    async def work() -> None:
+        ran.append(clock.offset_s)
+
+    assert clock.next_due_s() == math.inf
+    clock.schedule(clock.time() + 5, "cancelled", work).cancel()
+    due_s = clock.time() + 100
+    clock.schedule(due_s, "work", work)
+    assert clock.next_due_s() == due_s
+    assert await clock.move_offset(99.0) == []
+    assert [work.name for work in await clock.move_offset(101.0)] == ["work"]
+    assert (ran, clock.offset_s) == ([101.0], 101.0)
+    assert await clock.move_offset(50.0) == []
+    assert clock.offset_s == 101.0

@@ -5,7 +5,7 @@ from msgspec import Meta
 
 from emcc_emu.errors import InputError
 from emcc_emu.settings.declaration import Address, Duration, Settings
-from emcc_emu.settings.reading import read_settings, read_text_file
+from emcc_emu.settings.reading import read_changes, read_record, read_settings, read_text_file
 from emcc_emu.settings.yaml_tree import MAX_FILE_BYTES
 
 
@@ -155,3 +155,41 @@ def test_unreadable_files_are_refused(tmp_path, content, problem):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.yaml: No such file or directory"):
         read_text_file(tmp_path / "nowhere.yaml")
+
+
+def test_a_record_is_read_from_what_json_has():
+    values = {"phones": {"desk": {"lines": [2001, {"number": "0123", "label": True}]}}, "wait": "10:00", "emcc": False}
+    top = read_record(Top, values)
+    assert top.phones == (Phone(name="desk", lines=(Line(number="2001"), Line(number="0123", label="true"))),)
+    assert (top.wait_s, top.emcc, top.limit_s) == (36000, False, None)
+
+
+def test_a_wrong_record_says_where_in_words_of_the_caller():
+    with pytest.raises(InputError) as raised:
+        read_record(Top, {"emcc": "maybe", "wiat": "1 s"}, ("lab",))
+    assert str(raised.value).splitlines() == [
+        "lab.emcc: 'maybe' is neither true nor false",
+        "lab.wiat: 'wiat' is no setting here; did you mean 'wait'?",
+        "lab: has no phones",
+    ]
+
+
+def test_changes_hold_only_what_was_given_and_null_is_the_default():
+    assert read_changes(Top, {"wait": None, "groups": None, "limit": "1 s"}) == {
+        "wait_s": 1,
+        "groups": (),
+        "limit_s": 1,
+    }
+    assert read_changes(Top, {}) == {}
+
+
+def test_a_change_is_refused_like_a_file():
+    with pytest.raises(InputError, match="is no setting here; did you mean 'emcc'"):
+        read_changes(Top, {"emc": True})
+    with pytest.raises(InputError, match="phones: nothing stands where a mapping by name"):
+        read_changes(Top, {"phones": None})
+
+
+def test_many_mistakes_are_counted():
+    with pytest.raises(InputError, match="and 10 more mistakes"):
+        read_changes(Top, {f"field{number}": "x" for number in range(60)})

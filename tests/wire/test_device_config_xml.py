@@ -260,3 +260,22 @@ def test_reading_soup_returns_or_raises_our_error(text):
         parse_device_config(f"<device>{text}</device>".encode())
     except XmlInvalid:
         pass
+
+
+def test_features_of_a_device_profile_are_written_and_come_back():
+    config = dataclasses.replace(
+        FULL,
+        always_use_prime_line=True,
+        always_use_prime_line_for_voice_mail=True,
+        mlpp_domain="0A",
+        mlpp_indication=True,
+        mlpp_preemption="Forceful",
+        single_button_barge=2,
+        joins_across_lines=True,
+        dnd_call_alert=1,
+        add_on_modules=("CP-8800-A-KEM", "CP-8800-A-KEM"),
+    )
+    text = build_device_config(config).decode()
+    assert "<mlppDomainId>0A</mlppDomainId>\n<mlppIndicationStatus>On</mlppIndicationStatus>\n" in text
+    assert '<addOnModules>\n<addOnModule idx="1">\n<deviceType>CP-8800-A-KEM</deviceType>\n</addOnModule>\n' in text
+    assert parse_device_config(text.encode()) == config

@@ -166,7 +166,7 @@ def _own_phone(
         call_manager_group=pool.call_manager_group,
         user_locale=source.user_locale or phone.user_locale or pool.user_locale,
         features=FeatureSettings() if profile is None else feature_settings(config, profile, phone.device_pool),
-        user_id=user_id,
+        user_id=user_id or directory.logout_user(phone.name),
         profile=profile.name if profile is not None else None,
         visiting_cluster_id=None,
         geolocation={}

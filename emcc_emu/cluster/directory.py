@@ -29,6 +29,7 @@ class Directory:
         self._phones_by_line: dict[LineKey, list[str]] = {}
         self._profiles_by_line: dict[LineKey, list[str]] = {}
         self._phones_by_logout_profile: dict[str, list[str]] = {}
+        self._phones_by_logout_user: dict[str, list[str]] = {}
         for user in config.users:
             if user.primary_extension:
                 self._by_extension.setdefault(user.primary_extension, []).append(user)
@@ -39,6 +40,9 @@ class Directory:
                 self._phones_by_line.setdefault((line.directory_number, line.partition), []).append(name)
             if phone.logout_profile:
                 self._phones_by_logout_profile.setdefault(phone.logout_profile, []).append(name)
+            logout_user = self.logout_user(name)
+            if logout_user is not None:
+                self._phones_by_logout_user.setdefault(logout_user, []).append(name)
         for profile in config.device_profiles:
             for line in profile.lines:
                 self._profiles_by_line.setdefault((line.directory_number, line.partition), []).append(profile.name)
@@ -89,3 +93,13 @@ class Directory:
     def phones_with_logout_profile(self, profile: str) -> Sequence[str]:
         """Names of the phones that show the profile while nobody is logged in."""
         return self._phones_by_logout_profile.get(profile, ())
+
+    def logout_user(self, device_name: str) -> str | None:
+        """Whom the phone belongs to while nobody logs in: the Login User Id of its logout profile (guide, table 1)."""
+        phone = self.phone(device_name)
+        profile = self._profiles.get(phone.logout_profile) if phone is not None and phone.logout_profile else None
+        return profile.login_user_id or None if profile is not None else None
+
+    def phones_of_logout_user(self, user_id: str) -> Sequence[str]:
+        """Names of the phones that belong to the user while nobody logs in."""
+        return self._phones_by_logout_user.get(user_id, ())

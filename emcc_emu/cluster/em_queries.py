@@ -55,10 +55,10 @@ class EmQueries:
         visiting = state.visiting_session(device_name)
         if visiting is not None:
             return DeviceUserResult(name, True, visiting.user_id, visiting.last_user_id)
-        login = state.login(device_name)
+        login, logout_user = state.login(device_name), state.directory.logout_user(device_name)
         if login is None:
-            return DeviceUserResult(name, True, None, state.last_visiting_user(device_name))
-        return DeviceUserResult(name, True, login.user_id, login.last_user_id)
+            return DeviceUserResult(name, True, logout_user, state.last_visiting_user(device_name))
+        return DeviceUserResult(name, True, login.user_id or logout_user, login.last_user_id)
 
     def user_devices(self, query: UserDevicesQuery, principal: Principal) -> bytes:
         """On which devices are these users?
@@ -73,8 +73,14 @@ class EmQueries:
             if user is None:
                 results.append(UserDevicesResult(user_id, does_exist=False))
             else:
-                results.append(UserDevicesResult(user.user_id, True, tuple(self._state.devices_of_user(user.user_id))))
+                results.append(UserDevicesResult(user.user_id, True, self._devices_of(user.user_id)))
         return build_user_devices_results(results)
+
+    def _devices_of(self, user_id: str) -> tuple[str, ...]:
+        """Where the user is logged in, and the phones that fall to him while nobody is."""
+        state = self._state
+        fallen = [name for name in state.directory.phones_of_logout_user(user_id) if state.user_on(name) is None]
+        return (*state.devices_of_user(user_id), *fallen)
 
     def user_profiles(self, query: DeviceProfileQuery, principal: Principal) -> bytes:
         """Which profiles do these users control?

@@ -221,7 +221,8 @@ class EmApp:
 
     async def _open(self, phone: PhoneRequest) -> PhoneObject:
         device = await self._device(phone)
-        if device.user_id is not None:
+        is_fallen_back = self._state.user_on(phone.device_name.upper()) is None  # to the logout profile's own user
+        if device.user_id is not None and not is_fallen_back:
             return logout_question(phone.url, device.user_id, phone.language)
         configured = self._state.directory.phone(phone.device_name)
         if self._faults.database_fails("device"):

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 from emcc_emu.lab.faults import DatabaseOperation
 from emcc_emu.lab.parameters import MultipleLoginBehavior, ServiceParameters
-from emcc_emu.rules.versions import FIRST_MULTIPLE_LOGIN_FOR_EMCC, Version
+from emcc_emu.rules.versions import FIRST_MULTIPLE_LOGIN_FOR_EMCC, FIRST_WITH_FIRM_ENFORCEMENT, Version
 
 __all__ = [
     "CheckUserFacts",
@@ -359,5 +359,9 @@ def maximum_login_time_s(
         return user_limit_s
     if is_emcc:
         return parameters.inter_cluster_maximum_login_time_s
-    is_enforced = parameters.enforce_intra_cluster_maximum_login_time
+    default_s = ServiceParameters().intra_cluster_maximum_login_time_s
+    is_set = parameters.intra_cluster_maximum_login_time_s != default_s
+    is_enforced = parameters.enforce_intra_cluster_maximum_login_time or (
+        is_set and version < FIRST_WITH_FIRM_ENFORCEMENT
+    )
     return parameters.intra_cluster_maximum_login_time_s if is_enforced else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["FIRST_MULTIPLE_LOGIN_FOR_EMCC", "FIRST_SECURE_EMCC", "FIRST_WITH_LOGIN_TYPES", "Version", "parse_version"]
+__all__ = ["FIRST_MULTIPLE_LOGIN_FOR_EMCC", "FIRST_SECURE_EMCC", "FIRST_WITH_FIRM_ENFORCEMENT", "FIRST_WITH_LOGIN_TYPES", "Version", "parse_version"]
 
 _FORM = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,4}(?:-\d{1,9})?")
 
@@ -46,3 +46,7 @@ FIRST_WITH_LOGIN_TYPES = Version(12)
 
 FIRST_MULTIPLE_LOGIN_FOR_EMCC = Version(12, 5)
 """First release whose Multiple Login Behavior covers EMCC logins; before it they were always allowed."""
+
+FIRST_WITH_FIRM_ENFORCEMENT = Version(14)
+"""First release that leaves Enforce Intra-cluster Maximum Login Time off when a maximum time is set; up to 12.5 setting
+one switched it on (guides of 12.5 and 14, chapter Extension Mobility)."""

@@ -174,8 +174,8 @@ async def start(certificate_directory: Path, tmp_path: Path, clock: Clock) -> As
             em = EmServices(context, {node.name: store.server_context(name, node.name) for node in config.nodes})
             stack.push_async_callback(em.close)
             await em.start()
-            phone_address = config.phones[0].address
-            client = await stack.enter_async_context(HttpClient(local_ip=phone_address))
+            phone_address = config.phones[0].address if config.phones else ""
+            client = await stack.enter_async_context(HttpClient(local_ip=phone_address or None))
             return EmCluster(config, state, em, control, client)
 
         yield start_cluster

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import random
 import secrets
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,9 +23,10 @@ from emcc_emu.cluster.status import cluster_status
 from emcc_emu.lab.faults import Fault, read_fault
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
+from emcc_emu.protocol.sip_options_ping import TrunkStatus
 from emcc_emu.trace.recorder import Recorder
 
-__all__ = ["Cluster", "ClusterCertificates"]
+__all__ = ["Cluster", "ClusterCertificates", "settle"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,16 +165,38 @@ class Cluster:
         """End these faults, all when none is named; the names of those that there were."""
         return self.state.faults.clear(*names)
 
-    async def settle(self) -> None:
-        """Update every remote cluster and have every trunk's peers pinged, and wait for the outcomes.
+    async def update_remote_clusters(self) -> None:
+        """Update every remote cluster and wait for the outcomes; trunks then know their peers.
 
         Raises:
             EmError: 6, the database failed.
         """
         await self.em.update_remote_clusters()
         self.call_manager.refresh_trunk_peers()
+
+    async def ping_trunks(self) -> None:
+        """Ping again the peers of every trunk that is not in full service, and wait for the outcomes.
+
+        A lab that starts does this once all its clusters have been updated: before that a peer answers the ping of a
+        cluster that it does not know yet with 503, and would be out of service until the next ping.
+        """
+        await self.call_manager.wait_trunks_pinged()
+        for trunk in self.call_manager.trunks.values():
+            if trunk.status is not TrunkStatus.FULL_SERVICE:
+                trunk.reset()
         await self.call_manager.wait_trunks_pinged()
 
     def status(self) -> dict[str, Any]:
         """What screens and the control API show of the cluster; everything in it JSON can say."""
         return cluster_status(self.em) | {"call_processing": self.call_manager.status()}
+
+
+async def settle(clusters: Iterable[Cluster]) -> None:
+    """What makes clusters that run in one loop ready: all update their remote clusters, then all ping their trunks.
+
+    Raises:
+        EmError: 6, a database failed.
+    """
+    running = tuple(clusters)
+    await asyncio.gather(*(cluster.update_remote_clusters() for cluster in running))
+    await asyncio.gather(*(cluster.ping_trunks() for cluster in running))

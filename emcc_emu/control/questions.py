@@ -23,9 +23,13 @@ def cluster_questions(cluster: Cluster) -> dict[str, Question]:
         """Addresses, registrations, sessions, trunks and counters."""
         return cluster.status()
 
-    async def settle(_: dict[str, Any]) -> None:
-        """Update every remote cluster and ping every trunk now, and wait for the outcomes."""
-        await cluster.settle()
+    async def update_remote_clusters(_: dict[str, Any]) -> None:
+        """Update every remote cluster now, and wait for the outcomes."""
+        await cluster.update_remote_clusters()
+
+    async def ping_trunks(_: dict[str, Any]) -> None:
+        """Ping again what is not in full service, and wait for the outcomes."""
+        await cluster.ping_trunks()
 
     async def call_records(_: dict[str, Any]) -> Any:
         """The newest call records, oldest first."""
@@ -46,7 +50,8 @@ def cluster_questions(cluster: Cluster) -> dict[str, Question]:
 
     return {
         "status": status,
-        "settle": settle,
+        "update_remote_clusters": update_remote_clusters,
+        "ping_trunks": ping_trunks,
         "call_records": call_records,
         "faults": faults,
         "set_fault": set_fault,

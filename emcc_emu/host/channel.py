@@ -49,6 +49,7 @@ class Asker:
         self._writer = writer
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next_id = 1
+        self._has_ended = False
 
     async def ask(self, method: str, **params: Any) -> Any:
         """Ask and wait for the answer.
@@ -57,6 +58,8 @@ class Asker:
             InputError: the question was wrong.
             LabError: the work failed, or the process has died.
         """
+        if self._has_ended:
+            raise LabError(f"cluster {self.name} is not running")
         number, self._next_id = self._next_id, self._next_id + 1
         future = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
@@ -76,6 +79,7 @@ class Asker:
             while line := await reader.readline():
                 self._hand_over(decoder.decode(line))
         finally:
+            self._has_ended = True
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(LabError(f"cluster {self.name} has stopped"))

@@ -30,6 +30,9 @@ __all__ = ["LabHost", "RunOptions", "imported_clusters", "lab_nodes", "prepare_l
 START_TIMEOUT_S = 30.0
 """A cluster process that has not answered by then is taken for dead."""
 
+SETTLING = ("update_remote_clusters", "ping_trunks")
+"""What every cluster does before a lab is ready; each step begins when all have finished the one before."""
+
 STOP_TIMEOUT_S = 4.0
 """Time that a cluster gets to stop cleanly before it is killed."""
 
@@ -123,12 +126,15 @@ class LabHost:
         options: How to run it.
         lab_file: Where the lab came from, for error texts.
         on_death: Called with a cluster's name when its process dies by itself.
+        on_restart: Called with a cluster's name once it is ready again after that, or with the reason why it is not;
+            the reason is empty when it is.
     """
 
     lab: Lab
     options: RunOptions
     lab_file: str = "LAB"
     on_death: Callable[[str], None] = lambda name: None
+    on_restart: Callable[[str, str], None] = lambda name, failure: None
     _processes: dict[str, _Process] = field(default_factory=dict)
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
     _temporary: Path | None = None
@@ -173,7 +179,8 @@ class LabHost:
             async with asyncio.TaskGroup() as starting:
                 for name in self.cluster_names:
                     starting.create_task(self._start(name))
-            await asyncio.gather(*(self.ask(name, "settle") for name in self.cluster_names))
+            for step in SETTLING:
+                await asyncio.gather(*(self.ask(name, step) for name in self.cluster_names))
         except BaseException as error:
             await self._stop()
             if isinstance(error, BaseExceptionGroup):
@@ -297,14 +304,25 @@ class LabHost:
             return
         self.on_death(name)
         if self.options.restart:
+            await self._restart(name)
+
+    async def _restart(self, name: str) -> None:
+        try:
             await self._start(name)
-            await self.ask(name, "settle")
+            for step in SETTLING:
+                await self.ask(name, step)
+        except LabError as error:
+            self.on_restart(name, str(error))
+        else:
+            self.on_restart(name, "")
 
     async def _stop(self) -> None:
         self._stopping = True
+        for watcher in self._watchers:  # one may be starting a process again
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         await asyncio.gather(*(_end(entry.process) for entry in self._processes.values()))
         await asyncio.gather(*(entry.reading for entry in self._processes.values()), return_exceptions=True)
-        await asyncio.gather(*self._watchers, return_exceptions=True)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
 

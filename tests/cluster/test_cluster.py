@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from emcc_emu.cluster.cluster import Cluster, ClusterCertificates
+from emcc_emu.cluster.cluster import Cluster, ClusterCertificates, settle
 from emcc_emu.errors import LabError
 from emcc_emu.host.certificates import CertificateStore, NodeNames
 from emcc_emu.lab.model import Lab
@@ -64,7 +64,7 @@ async def test_starting_and_stopping_leaves_no_task_and_no_port(make: Any, lab: 
 
 async def test_two_clusters_settle_and_say_so(make: Any) -> None:
     async with make("sanjose") as sanjose, make("tokyo") as tokyo:
-        await asyncio.gather(sanjose.settle(), tokyo.settle())
+        await settle([sanjose, tokyo])
         status = json.loads(json.dumps(sanjose.status()))
         assert status["remote_clusters"][0]["services"]["EMCC"]["is_remote_activated"]
         assert status["call_processing"]["trunks"][0]["status"] == "Full Service"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from emcc_emu.cluster.cluster import Cluster, ClusterCertificates
+from emcc_emu.cluster.cluster import Cluster, ClusterCertificates, settle
 from emcc_emu.host.addresses import free_block
 from emcc_emu.host.certificates import CertificateStore, NodeNames
 from emcc_emu.lab.defaults import with_addresses
@@ -113,7 +113,7 @@ async def two(tmp_path: Path, certificate_directory: Path) -> AsyncIterator[Two]
                 rng=random.Random(1),
             )
             running.append(await stack.enter_async_context(cluster))
-        await asyncio.gather(*(cluster.settle() for cluster in running))
+        await settle(running)
         yield Two(lab, *running)
 
 

@@ -92,7 +92,7 @@ async def test_many_phones_register_with_digest(tmp_path: Path, transport: str) 
             *(spare_address(lab.lab, 1), lab.node("sanjose"), "-sf", str(SCENARIOS / "register.xml")),
             *("-inf", str(users), "-t", MODES[transport], "-m", str(PHONES), "-r", "400"),
         )
-        registrations = lab.status("sanjose")["registrations"]
+        registrations = lab.call_processing("sanjose")["registrations"]
         assert len(registrations) == PHONES
         assert {entry["transport"] for entry in registrations} == {transport}
         assert {entry["lines"][0] for entry in registrations} == {str(40000 + n) for n in range(PHONES)}
@@ -128,7 +128,7 @@ async def test_a_trunks_peer_calls_one_of_our_phones(trunk_lab: RunningLab, tmp_
         *("-t", MODES[transport], "-m", "10", "-r", "50", "-l", "1", "-d", "20"),
     )
     await phone.wait_until(lambda: not phone.calls.all)
-    assert trunk_lab.status("sanjose")["calls"] == []
+    assert trunk_lab.call_processing("sanjose")["calls"] == []
 
 
 @contextlib.asynccontextmanager

@@ -100,4 +100,4 @@ async def test_a_phone_may_vanish_after_any_packet(lab: RunningLab) -> None:
         "doLogout=",
     ):
         assert any(step in packet for packet in vanished), step
-    await until(lab, lambda: all(lab.status(cluster)["calls"] == [] for cluster in ("sanjose", "tokyo")))
+    await until(lab, lambda: all(lab.call_processing(cluster)["calls"] == [] for cluster in ("sanjose", "tokyo")))

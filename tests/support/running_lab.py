@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -15,20 +14,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from emcc_emu.cluster.cluster import Cluster, ClusterCertificates
-from emcc_emu.host.addresses import free_block
-from emcc_emu.host.certificates import CertificateStore
-from emcc_emu.host.job import node_labels
-from emcc_emu.host.lab_host import imported_clusters, lab_nodes
-from emcc_emu.lab.defaults import with_addresses
+from emcc_emu.cli.lab_phones import file_servers, make_phone
+from emcc_emu.host.in_process import LabInProcess
 from emcc_emu.lab.load import load_lab
 from emcc_emu.lab.model import ClusterConfig, Lab
-from emcc_emu.net.clock import Clock
 from emcc_emu.net.http_client import HttpClient
 from emcc_emu.protocol.sip_flow import Address
 from emcc_emu.wire.em_form import FORM_CONTENT_TYPE, encode_form
 from phones.downloads import FileServer
-from phones.identity import PhoneIdentity
 from phones.phone import Phone
 
 __all__ = [
@@ -48,13 +41,17 @@ LAB_FILE = Path(__file__).parents[2] / "fixtures" / "labs" / "two-clusters.yaml"
 PATIENCE_S = 10.0
 
 
-class RunningLab:
-    """Clusters of a lab that run here, and the way to them for phones and foreign programs."""
+class RunningLab(LabInProcess):
+    """Clusters of a lab that run here, and the way to them for phones and foreign programs.
 
-    def __init__(self, lab: Lab, certificates: CertificateStore, stack: contextlib.AsyncExitStack) -> None:
-        self.lab = lab
-        self.certificates = certificates
-        self.clusters: dict[str, Cluster] = {}
+    Args:
+        lab: The lab.
+        stack: Ends the phones, before the lab.
+        options: As of `LabInProcess`.
+    """
+
+    def __init__(self, lab: Lab, stack: contextlib.AsyncExitStack, **options: Any) -> None:
+        super().__init__(lab, records=False, **options)
         self._stack = stack
 
     def config(self, cluster: str) -> ClusterConfig:
@@ -74,43 +71,13 @@ class RunningLab:
         assert cluster is not None
         return cluster.phones_by_name[phone].address
 
-    async def start(self, *names: str) -> None:
-        """Start these clusters, and let them see each other."""
-        store = self.certificates
-        for name in names:
-            config = self.lab.by_name[name]
-            clock = Clock()
-            self._stack.push_async_callback(clock.close)
-            cluster = Cluster(
-                config,
-                self.lab,
-                recorder=None,
-                database_path=None,
-                certificates=ClusterCertificates(
-                    {node.name: store.server_context(name, node.name) for node in config.nodes},
-                    store.client_context(name),
-                ),
-                clock=clock,
-                rng=random.Random(name),
-            )
-            self.clusters[name] = await self._stack.enter_async_context(cluster)
-        await asyncio.gather(*(cluster.settle() for cluster in self.clusters.values()))
-
-    async def stop(self, name: str) -> None:
-        """Stop one cluster before the others."""
-        await self.clusters.pop(name).__aexit__(None, None, None)
-
     def file_servers(self, cluster: str) -> list[FileServer]:
         """A cluster's TFTP servers, as DHCP option 150 would give them to its phones."""
-        nodes = self.lab.by_name[cluster].nodes
-        return [FileServer(node.address, node.ports.tftp, node.ports.tftp_http) for node in nodes]
+        return file_servers(self.describe(), cluster)
 
     def make_phone(self, name: str) -> Phone:
         """A phone of the lab, switched off."""
-        cluster = self.lab.cluster_of_phone(name)
-        assert cluster is not None
-        identity = PhoneIdentity(name, address=self.address_of(name))
-        return Phone(identity, self.file_servers(cluster.name), rng=random.Random())
+        return make_phone(self.describe(), name, random.Random())
 
     async def phone(self, name: str, *, answers: bool = False) -> Phone:
         """A phone of the lab that has booted and registered."""
@@ -142,35 +109,29 @@ class RunningLab:
 
     def trunk(self, cluster: str, name: str) -> dict[str, Any]:
         """A trunk as screens show it."""
-        return next(entry for entry in self.status(cluster)["trunks"] if entry["name"] == name)
+        return next(entry for entry in self.call_processing(cluster)["trunks"] if entry["name"] == name)
 
-    def status(self, cluster: str) -> dict[str, Any]:
-        """Call processing of a cluster as screens show it."""
+    def call_processing(self, cluster: str) -> dict[str, Any]:
+        """A cluster's call processing as screens show it."""
         return self.clusters[cluster].call_manager.status()
 
 
 @contextlib.asynccontextmanager
 async def running_lab(
-    folder: Path, *names: str, change: Callable[[Lab], Lab] = lambda lab: lab, is_started: bool = True
+    folder: Path, *names: str, change: Callable[[Lab], Lab] | None = None, is_started: bool = True
 ) -> AsyncIterator[RunningLab]:
     """Run clusters of the ready-made lab, all of them when none is named; everything ends with the block.
 
     Args:
-        folder: For the certificates.
+        folder: For certificates and databases.
         names: Clusters to start.
         change: Changes the lab when its addresses are already those of this run.
         is_started: False leaves starting to the test.
     """
-    lab = load_lab(LAB_FILE)
-    block = free_block({label.address for label in node_labels(lab)}, random.Random(os.urandom(8)))
-    lab = change(with_addresses(lab, lambda address: block.get(address, address)))
-    store = CertificateStore(folder / "certificates")
-    store.make(lab_nodes(lab), imported_clusters(lab))
+    only = (names or None) if is_started else ()
     async with contextlib.AsyncExitStack() as stack:
-        running = RunningLab(lab, store, stack)
-        if is_started:
-            await running.start(*(names or lab.by_name))
-        yield running
+        lab = RunningLab(load_lab(LAB_FILE), stack, directory=folder, change=change, only=only)
+        yield await stack.enter_async_context(lab)
 
 
 def spare_address(lab: Lab, last_octet: int) -> str:

@@ -52,13 +52,8 @@ class EmQueries:
             return DeviceUserResult(name, True, home.user_id, home.last_user_id, is_emcc_device=True)
         if state.directory.phone(device_name) is None:
             return DeviceUserResult(name, does_exist=False)
-        visiting = state.visiting_session(device_name)
-        if visiting is not None:
-            return DeviceUserResult(name, True, visiting.user_id, visiting.last_user_id)
-        login, logout_user = state.login(device_name), state.directory.logout_user(device_name)
-        if login is None:
-            return DeviceUserResult(name, True, logout_user, state.last_visiting_user(device_name))
-        return DeviceUserResult(name, True, login.user_id or logout_user, login.last_user_id)
+        user_id = state.user_on(device_name) or state.directory.logout_user(device_name)
+        return DeviceUserResult(name, True, user_id, state.last_user(device_name))
 
     def user_devices(self, query: UserDevicesQuery, principal: Principal) -> bytes:
         """On which devices are these users?

@@ -144,10 +144,10 @@ class ClusterState(ConfiguredState):
         row = self._remote_logins.get(device_name)
         return row if row is not None and row.user_id is not None else None
 
-    def last_visiting_user(self, device_name: str) -> str | None:
-        """The last user of another cluster on our phone who has left again."""
-        row = self._remote_logins.get(device_name)
-        return row.last_user_id if row is not None else None
+    def last_user(self, device_name: str) -> str | None:
+        """Who was on a device of ours before whoever is on it now, be it our user or another cluster's."""
+        rows = [row for row in (self._logins.get(device_name), self._remote_logins.get(device_name)) if row is not None]
+        return max(rows, key=lambda row: row.stamp_s).last_user_id if rows else None
 
     def home_session(self, device_name: str) -> EmccSession | None:
         """Our user's session on this phone of another cluster."""
@@ -210,11 +210,10 @@ class ClusterState(ConfiguredState):
         return before
 
     def _new_login(self, device_name: str, user_id: str, profile: str, duration_s: float) -> DeviceLogin:
-        before = self._logins.get(device_name)
         return DeviceLogin(
             device_name=device_name,
             user_id=user_id,
-            last_user_id=before.last_user_id if before is not None else None,
+            last_user_id=self.last_user(device_name),
             profile=profile,
             login_time_s=float(int(self.clock.time())),
             login_duration_s=duration_s,
@@ -292,10 +291,9 @@ class ClusterState(ConfiguredState):
         Raises:
             EmError: 6, the database failed.
         """
-        before = self._remote_logins.get(row.device_name)
         row = msgspec.structs.replace(
             row,
-            last_user_id=before.last_user_id if before is not None else None,
+            last_user_id=self.last_user(row.device_name),
             stamp_s=self._next_stamp(row.device_name),
         )
         await self._commit(put_remote_login(row), *_deletions(intent), operation="login")

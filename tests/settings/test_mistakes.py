@@ -7,6 +7,7 @@ from emcc_emu.settings.mistakes import (
     input_error,
     nearest_word,
     path_text,
+    plain_error,
     show_value,
 )
 
@@ -46,3 +47,10 @@ def test_error_lists_mistakes_in_the_order_of_the_file():
 def test_error_counts_what_it_does_not_show():
     error = input_error("lab.yaml", [Mistake(("a",), "wrong", line) for line in range(MAX_MISTAKES_SHOWN + 5)])
     assert str(error).splitlines()[-1] == "lab.yaml: and 5 more mistakes"
+
+
+def test_mistakes_outside_of_files_are_listed_without_lines():
+    error = plain_error([Mistake(("a",), "wrong", 0)] * (MAX_MISTAKES_SHOWN + 5))
+    assert str(error).splitlines()[0] == "a: wrong"
+    assert str(error).splitlines()[-1] == "and 5 more mistakes"
+    assert str(plain_error([Mistake(("a",), "wrong", 0)])) == "a: wrong"

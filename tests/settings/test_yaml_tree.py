@@ -1,7 +1,7 @@
 import pytest
 
 from emcc_emu.settings import yaml_tree
-from emcc_emu.settings.yaml_tree import MAX_DEPTH, MAX_FILE_BYTES, Branch, Leaf, Listing, parse_tree
+from emcc_emu.settings.yaml_tree import MAX_DEPTH, MAX_FILE_BYTES, Branch, Leaf, Listing, parse_tree, tree_of
 
 
 def refusal(text):
@@ -70,3 +70,10 @@ def test_aliases_that_multiply_are_counted_in_full():
     line, problem = refusal("\n".join(lines))
     assert line == 6
     assert problem == f"has more than {yaml_tree.MAX_NODES} values"
+
+
+def test_plain_values_become_the_tree_that_a_file_would_give():
+    tree = tree_of({"a": [1, True, None], "b": ""})
+    listing, text = (entry.value for entry in tree.entries)
+    assert [(leaf.text, leaf.is_empty) for leaf in listing.items] == [("1", False), ("true", False), ("", True)]
+    assert (text.text, text.is_empty) == ("", False)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from emcc_emu.cluster import call_media
 from emcc_emu.cluster.call_headers import DEVICE_NAME_PARAMETER, identity_in
 from emcc_emu.cluster.call_leg import Leg
 from emcc_emu.cluster.call_parties import Caller, Destination, NumberIdentity
@@ -25,6 +24,7 @@ from emcc_emu.errors import SipInvalid
 from emcc_emu.lab.model import ClusterConfig, Gateway
 from emcc_emu.protocol.sip_flow import Flow
 from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction, ServerTransaction
+from emcc_emu.rules.codecs import CodecLimit
 from emcc_emu.rules.routing import trunk_partitions
 from emcc_emu.wire import sip
 
@@ -262,10 +262,10 @@ class CallControl:
             return default
         return trunk.nodes[0]
 
-    def codec_limit(self, is_emcc: bool) -> call_media.CodecLimit | None:
+    def codec_limit(self, is_emcc: bool) -> CodecLimit | None:
         """The EMCC region's limit, which holds for every call of an EMCC phone; None for other calls."""
         emcc = self.config.emcc
-        return call_media.CodecLimit(emcc.region_max_audio_kbps, emcc.region_link_loss_type) if is_emcc else None
+        return CodecLimit(emcc.region_max_audio_kbps, emcc.region_link_loss_type) if is_emcc else None
 
     def dialog_made(self, leg: Leg) -> None:
         """A leg has its dialog: requests in it find the call."""

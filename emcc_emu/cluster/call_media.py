@@ -10,14 +10,12 @@ import copy
 import dataclasses
 
 from emcc_emu.errors import SipInvalid
-from emcc_emu.lab.parameters import LinkLossType
-from emcc_emu.rules.codecs import allowed_codecs, codec_named
+from emcc_emu.rules.codecs import CodecLimit, allowed_codecs, choose_codec, codec_named
 from emcc_emu.wire import sdp, sip
 from emcc_emu.wire.mime import find_part, split_body
 
 __all__ = [
     "Agreement",
-    "CodecLimit",
     "description_in",
     "first_codec",
     "join_offers",
@@ -37,14 +35,6 @@ RTP_OVERHEAD_KBPS = 16
 
 MEDIA_UNAVAILABLE = 304
 """Warning code of RFC 3261 section 20.43: one or more media types are not available."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class CodecLimit:
-    """What the EMCC region allows."""
-
-    audio_kbps: int
-    link_loss: LinkLossType
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,7 +70,9 @@ def join_offers(first: sdp.SessionDescription, second: sdp.SessionDescription, l
     first_audio, second_audio = first.audio, second.audio
     if first_audio is None or second_audio is None or not first_audio.port or not second_audio.port:
         raise _no_common_media()
-    codec_name = _choose(first_audio, second_audio, limit)
+    codec_name = choose_codec(_names(first_audio), _names(second_audio), limit)
+    if codec_name is None:
+        raise _no_common_media()
     return Agreement(
         for_first=_answer(first, second, codec_name),
         for_second=_answer(second, first, codec_name),
@@ -88,15 +80,9 @@ def join_offers(first: sdp.SessionDescription, second: sdp.SessionDescription, l
     )
 
 
-def _choose(first: sdp.Media, second: sdp.Media, limit: CodecLimit | None) -> str:
-    theirs = {codec.name.upper() for codec in second.codecs if not codec.is_telephone_event}
-    common = [codec.name.upper() for codec in first.codecs if codec.name.upper() in theirs]
-    if limit is not None:
-        allowed = allowed_codecs(limit.audio_kbps, limit.link_loss)
-        common = [codec.encoding_name for codec in allowed if codec.encoding_name in common]
-    if not common:
-        raise _no_common_media()
-    return common[0]
+def _names(audio: sdp.Media) -> list[str]:
+    """Encoding names of its codecs; telephone-event is none."""
+    return [codec.name.upper() for codec in audio.codecs if not codec.is_telephone_event]
 
 
 def _answer(offer: sdp.SessionDescription, other: sdp.SessionDescription, codec_name: str) -> sdp.SessionDescription:
@@ -168,7 +154,7 @@ def relay_offer(offered: sdp.SessionDescription, limit: CodecLimit | None) -> sd
     audio = relayed.audio
     if audio is None or limit is None:
         return relayed
-    allowed = {codec.encoding_name for codec in allowed_codecs(limit.audio_kbps, limit.link_loss)}
+    allowed = {codec.encoding_name for codec in allowed_codecs(limit)}
     kept = [codec for codec in audio.codecs if codec.is_telephone_event or codec.name.upper() in allowed]
     if audio.port and not any(not codec.is_telephone_event for codec in kept):
         raise _no_common_media()
@@ -198,9 +184,7 @@ def signed(media: sdp.SessionDescription, leg_number: int, version: int, ip: str
 def first_codec(described: sdp.SessionDescription) -> str:
     """Encoding name of the first audio codec; empty when there is none."""
     audio = described.audio
-    if audio is None:
-        return ""
-    return next((codec.name.upper() for codec in audio.codecs if not codec.is_telephone_event), "")
+    return next(iter(_names(audio)), "") if audio is not None else ""
 
 
 def _no_common_media() -> SipInvalid:

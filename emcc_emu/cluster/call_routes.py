@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from emcc_emu.cluster.call_parties import Caller, Destination, NumberIdentity, Refusal, Route, Stage
 from emcc_emu.lab.model import ClusterConfig
 from emcc_emu.rules import routing
-from emcc_emu.rules.dial_plan import DialPlan, DirectoryNumberFound, NotFound, PatternFound, Reason
+from emcc_emu.rules.dial_plan import DialPlan, DirectoryNumberFound, NotFound, PatternFound, Reason, line_partitions
 from emcc_emu.rules.transformations import Numbers
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ CallCount = Callable[[str, str], int]
 
 
 def partitions_of_line(device: EffectiveDevice, line: EffectiveLine) -> tuple[str, ...]:
-    """What a line may call: adjunct CSS (EMCC only), line CSS, then device or EMCC CSS."""
-    return tuple(dict.fromkeys((*device.adjunct_css, *line.css, *device.device_css)))
+    """What a line of a device may call."""
+    return line_partitions(line.css, device.device_css, device.adjunct_css)
 
 
 class RouteFinder:

@@ -23,6 +23,7 @@ from emcc_emu.cluster.caller_leg import CallerLeg
 from emcc_emu.cluster.session_timer import SessionTimer
 from emcc_emu.cluster.sip_node import HeaderLine, SipNode
 from emcc_emu.errors import SipInvalid
+from emcc_emu.rules.codecs import CodecLimit
 from emcc_emu.wire import sdp, sip
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ class Call:
         leg.remote_media = offer
         leg.reply(transaction, request, 200, body=leg.describe(agreed.for_first))
 
-    def codec_limit(self) -> call_media.CodecLimit | None:
+    def codec_limit(self) -> CodecLimit | None:
         """What the EMCC region allows this call; None for a call without EMCC."""
         return self._control.codec_limit(self.is_emcc)
 

@@ -1,4 +1,4 @@
-"""What fits: phones and EMCC base devices in a cluster, requests in an EMService."""
+"""What fits into a cluster: phones and EMCC base devices."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from collections.abc import Collection, Iterable
 __all__ = [
     "MAX_PHONES",
     "base_device_names",
-    "first_free_base_device",
     "free_base_device_capacity",
-    "is_busy",
     "phones_counted",
 ]
 
@@ -43,13 +41,3 @@ def base_device_names(existing: Iterable[str], count: int, taken: Collection[str
     first = max(numbers, default=0) + 1
     names = [f"EMCC{number}" for number in range(first, first + count)]
     return [name for name in names if name not in taken], [name for name in names if name in taken]
-
-
-def first_free_base_device(numbers: Iterable[int], in_use: Collection[int]) -> int | None:
-    """The base device for the next login: the lowest number that is free; None answers code 33."""
-    return min((number for number in numbers if number not in in_use), default=None)
-
-
-def is_busy(in_progress: int, maximum_concurrent_requests: int) -> bool:
-    """Whether one more request is answered with code 26, with so many already in progress."""
-    return in_progress >= maximum_concurrent_requests

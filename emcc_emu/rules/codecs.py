@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from emcc_emu.lab.parameters import LinkLossType
 
-__all__ = ["CODECS", "Codec", "allowed_codecs", "choose_codec", "codec_named", "video_kbps"]
+__all__ = ["CODECS", "Codec", "CodecLimit", "allowed_codecs", "choose_codec", "codec_named"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +29,16 @@ class Codec:
 
     payload_type: int | None = None
     """Static payload type of RFC 3551; None if dynamic."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CodecLimit:
+    """What a region allows its calls."""
+
+    audio_kbps: int
+    """Maximum audio bit rate."""
+
+    link_loss: LinkLossType = "low_loss"
 
 
 CODECS: tuple[Codec, ...] = (
@@ -58,32 +68,28 @@ def codec_named(encoding_name: str) -> Codec | None:
     return _BY_NAME.get(encoding_name.upper())
 
 
-def allowed_codecs(limit_kbps: int, link_loss: LinkLossType) -> tuple[Codec, ...]:
+def allowed_codecs(limit: CodecLimit) -> tuple[Codec, ...]:
     """Codecs within the region's limit, the preferred first."""
     ordered = list(CODECS)
-    if link_loss == "lossy":
+    if limit.link_loss == "lossy":
         isac = ordered.pop(next(i for i, codec in enumerate(ordered) if codec.encoding_name == "ISAC"))
         ordered.insert(next(i for i, codec in enumerate(ordered) if codec.encoding_name == "G722"), isac)
-    return tuple(codec for codec in ordered if codec.limit_kbps <= limit_kbps)
+    return tuple(codec for codec in ordered if codec.limit_kbps <= limit.audio_kbps)
 
 
-def choose_codec(
-    offered: Iterable[str], accepted: Iterable[str], limit_kbps: int, link_loss: LinkLossType = "low_loss"
-) -> Codec | None:
-    """The one audio codec of a call.
+def choose_codec(offered: Iterable[str], accepted: Iterable[str], limit: CodecLimit | None) -> str | None:
+    """The encoding name, in upper case, of the one audio codec of a call.
 
     Args:
-        offered: Encoding names that one side lists, in any case.
+        offered: Encoding names that one side lists, in any case, the preferred first.
         accepted: Encoding names that the other side lists.
-        limit_kbps: Maximum audio bit rate of the region, kbps.
+        limit: Of the region, whose order of preference then counts; None lets the offering side decide.
 
     Returns:
         None if the sides have nothing in common within the limit: a transcoder is needed, or the call gets 488.
     """
-    common = {name.upper() for name in offered} & {name.upper() for name in accepted}
-    return next((codec for codec in allowed_codecs(limit_kbps, link_loss) if codec.encoding_name in common), None)
-
-
-def video_kbps(limit_kbps: int, audio: Codec) -> int:
-    """What the video limit, which includes audio, leaves for video; 0 is no video."""
-    return max(0, limit_kbps - audio.limit_kbps)
+    theirs = {name.upper() for name in accepted}
+    common = [name.upper() for name in offered if name.upper() in theirs]
+    if limit is not None:
+        common = [codec.encoding_name for codec in allowed_codecs(limit) if codec.encoding_name in common]
+    return common[0] if common else None

@@ -10,7 +10,7 @@ import dataclasses
 import enum
 from collections.abc import Callable, Iterable, Sequence
 
-from emcc_emu.lab.model import ClusterConfig, RoutePattern, TranslationPattern
+from emcc_emu.lab.model import RoutePattern, TranslationPattern
 from emcc_emu.lab.patterns import parse_pattern
 from emcc_emu.rules.transformations import Numbers, transform
 
@@ -22,8 +22,7 @@ __all__ = [
     "NotFound",
     "PatternFound",
     "Reason",
-    "device_partitions",
-    "emcc_partitions",
+    "line_partitions",
 ]
 
 MAX_TRANSLATIONS = 10
@@ -142,16 +141,12 @@ class DialPlan:
         return best
 
 
-def device_partitions(cluster: ClusterConfig, line_css: str, device_css: str) -> tuple[str, ...]:
-    """Partitions of an ordinary phone's line: those of the line's CSS, then those of the device's."""
-    return _joined(cluster, (line_css, device_css))
+def line_partitions(line: Sequence[str], device: Sequence[str], adjunct: Sequence[str] = ()) -> tuple[str, ...]:
+    """What a line may call, in order.
 
-
-def emcc_partitions(cluster: ClusterConfig, adjunct_css: str, line_css: str, emcc_css: str) -> tuple[str, ...]:
-    """Partitions of an EMCC phone's line at home: adjunct CSS of the roaming device pool, line CSS, then the EMCC CSS
-    of the device profile in the place of the device's."""
-    return _joined(cluster, (adjunct_css, line_css, emcc_css))
-
-
-def _joined(cluster: ClusterConfig, css_names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(partition for name in css_names for partition in cluster.partitions_of(name)))
+    Args:
+        line: Partitions of the line's CSS.
+        device: Partitions of the device's CSS; for an EMCC phone at home those of the device profile's EMCC CSS.
+        adjunct: Partitions of the roaming device pool's adjunct CSS, which only an EMCC phone has.
+    """
+    return tuple(dict.fromkeys((*adjunct, *line, *device)))

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["FIRST_MULTIPLE_LOGIN_FOR_EMCC", "FIRST_SECURE_EMCC", "FIRST_WITH_FIRM_ENFORCEMENT", "FIRST_WITH_LOGIN_TYPES", "Version", "parse_version"]
+__all__ = [
+    "FIRST_MULTIPLE_LOGIN_FOR_EMCC",
+    "FIRST_SECURE_EMCC",
+    "FIRST_WITH_FIRM_ENFORCEMENT",
+    "FIRST_WITH_LOGIN_TYPES",
+    "Version",
+    "parse_version",
+]
 
 _FORM = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,4}(?:-\d{1,9})?")
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from emcc_emu.lab.load import load_lab
-from emcc_emu.rules.dial_plan import DialPlan, DirectoryNumberFound, PatternFound, device_partitions, emcc_partitions
+from emcc_emu.rules.dial_plan import DialPlan, DirectoryNumberFound, PatternFound, line_partitions
 from emcc_emu.rules.geolocation import roaming_device_pool
 from emcc_emu.rules.routing import Caller, GatewayHop, VisitingClusterHop, hops, trunk_partitions
 from emcc_emu.rules.transformations import Numbers
@@ -31,8 +31,8 @@ def emcc_phone_partitions(lab):
     pool = roaming_device_pool(tokyo, sanjose.geolocation_of(phone).elements())
     assert pool.device_pool == "roaming-us"
     profile = tokyo.device_profiles_by_name[tokyo.users_by_id[lab.example.home_user].default_profile]
-    adjunct_css = tokyo.device_pools_by_name[pool.device_pool].adjunct_css
-    return emcc_partitions(tokyo, adjunct_css, profile.lines[0].css, profile.emcc_css)
+    names = (profile.lines[0].css, profile.emcc_css, tokyo.device_pools_by_name[pool.device_pool].adjunct_css)
+    return line_partitions(*(tokyo.partitions_of(name) for name in names))
 
 
 def test_it_fits_on_two_screens():
@@ -94,7 +94,7 @@ def test_home_pstn_numbers_leave_by_the_home_gateway(lab):
 )
 def test_local_phones_reach_their_own_gateway(lab, cluster_name, dialled, emergency):
     cluster = lab.by_name[cluster_name]
-    found = find(cluster, dialled, device_partitions(cluster, "", "phones"))
+    found = find(cluster, dialled, cluster.partitions_of("phones"))
     (hop,) = hops(cluster, found.pattern, found.numbers, Caller(cluster.phones[0].device_pool))
     assert isinstance(hop, GatewayHop)
     assert found.pattern.emergency is emergency

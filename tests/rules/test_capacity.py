@@ -2,9 +2,7 @@ import pytest
 
 from emcc_emu.rules.capacity import (
     base_device_names,
-    first_free_base_device,
     free_base_device_capacity,
-    is_busy,
     phones_counted,
 )
 
@@ -25,13 +23,3 @@ def test_base_devices_continue_after_the_highest_number():
 
 def test_taken_names_are_not_made_and_the_rest_is():
     assert base_device_names([], 3, taken={"EMCC2"}) == (["EMCC1", "EMCC3"], ["EMCC2"])
-
-
-def test_the_lowest_free_base_device_is_next():
-    assert first_free_base_device(range(1, 4), {1, 3}) == 2
-    assert first_free_base_device(range(1, 4), {1, 2, 3}) is None
-
-
-@pytest.mark.parametrize(("in_progress", "expected"), [(0, False), (4, False), (5, True), (6, True)])
-def test_busy_from_the_limit_on(in_progress, expected):
-    assert is_busy(in_progress, 5) is expected

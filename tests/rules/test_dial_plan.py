@@ -1,14 +1,13 @@
 import pytest
 
-from emcc_emu.lab.model import CallingSearchSpace, ClusterConfig, Node, RoutePattern, TranslationPattern
+from emcc_emu.lab.model import RoutePattern, TranslationPattern
 from emcc_emu.rules.dial_plan import (
     DialPlan,
     DirectoryNumberFound,
     NotFound,
     PatternFound,
     Reason,
-    device_partitions,
-    emcc_partitions,
+    line_partitions,
 )
 from emcc_emu.rules.transformations import Numbers
 
@@ -155,13 +154,8 @@ def test_an_extension_is_complete_when_no_pattern_is_longer():
     assert not DialPlan([route("3001X")]).is_complete("3001", ("pstn",), lambda number, _: number == "3001")
 
 
-def test_partitions_of_a_line_come_before_those_of_the_device():
-    spaces = (
-        CallingSearchSpace(name="adjunct", partitions=("emergency", "internal")),
-        CallingSearchSpace(name="line", partitions=("internal", "block")),
-        CallingSearchSpace(name="device", partitions=("internal", "pstn")),
-    )
-    cluster = ClusterConfig(name="tokyo", nodes=(Node(name="a", address="127.2.0.10"),), calling_search_spaces=spaces)
-    assert device_partitions(cluster, "line", "device") == ("internal", "block", "pstn")
-    assert device_partitions(cluster, "", "device") == ("internal", "pstn")
-    assert emcc_partitions(cluster, "adjunct", "line", "device") == ("emergency", "internal", "block", "pstn")
+def test_partitions_of_a_line_come_before_those_of_the_device_and_after_the_adjunct_ones():
+    line, device = ("internal", "block"), ("internal", "pstn")
+    assert line_partitions(line, device) == ("internal", "block", "pstn")
+    assert line_partitions((), device) == ("internal", "pstn")
+    assert line_partitions(line, device, ("emergency", "internal")) == ("emergency", "internal", "block", "pstn")

@@ -90,7 +90,7 @@ class _Run:
         self.ready_file = ready_file
         self.is_plain = is_plain
         self.console = Console()
-        self.host = LabHost(lab, options, str(lab_file), on_death=self.report_death)
+        self.host = LabHost(lab, options, str(lab_file), on_death=self.report_death, on_restart=self.report_restart)
         self.control = ControlServer(self.host, control)
         if not self.control.is_loopback:
             self.control.token = secrets.token_urlsafe(24)
@@ -151,6 +151,13 @@ class _Run:
         self.dead.append(name)
         remedy = "starting it again" if self.host.options.restart else "it stays down; --restart would start it again"
         self.console.print(f"[red]cluster {name}: its process has died; {remedy}[/red]")
+
+    def report_restart(self, name: str, failure: str) -> None:
+        """A cluster that died runs again, or could not be started."""
+        if failure:
+            self.console.print(f"[red]cluster {name}: stays down: {failure}[/red]")
+        else:
+            self.console.print(f"cluster {name}: runs again")
 
 
 def draw_status(lab: Lab, status: dict[str, Any]) -> RenderableType:

@@ -333,12 +333,19 @@ def lab_nodes(lab: Lab) -> list[NodeNames]:
 
 
 def imported_clusters(lab: Lab) -> Mapping[str, Iterable[str]]:
-    """For each cluster, the clusters of the lab whose certificates it has imported."""
+    """For each cluster, the clusters of the lab whose certificates it has imported: all but those it says no to.
+
+    Certificates are exchanged in bulk, by way of one server, whether a remote cluster is configured or not.
+    """
+    refused = {
+        cluster.name: {remote.cluster_id for remote in cluster.remote_clusters if not remote.certificates_imported}
+        for cluster in lab.clusters
+    }
     return {
         cluster.name: [
-            lab.by_cluster_id[remote.cluster_id].name
-            for remote in cluster.remote_clusters
-            if remote.cluster_id in lab.by_cluster_id and remote.certificates_imported
+            other.name
+            for other in lab.clusters
+            if other is not cluster and other.cluster_id not in refused[cluster.name]
         ]
         for cluster in lab.clusters
     }

@@ -95,3 +95,10 @@ async def test_an_answer_to_a_question_given_up_is_ignored() -> None:
     output.feed_data(msgspec.json.encode(Answer(99, result=1)) + b"\n")
     output.feed_eof()
     await asker.read(output)
+
+
+async def test_whoever_asks_after_the_end_hears_so_at_once() -> None:
+    async with Pair() as asker:
+        pass
+    with pytest.raises(LabError, match="tokyo is not running"):
+        await asker.ask("status")

@@ -61,13 +61,13 @@ async def test_a_logout_that_overtakes_a_slow_login_is_asked_again(edit: Any, st
     assert nobody_is_on(both)
 
 
-async def test_home_refuses_a_second_login_of_the_phone_while_the_first_waits_and_visiting_undoes_both(
-    both: Any,
-) -> None:
-    async with both.home.state.user_lock("ayamada"):
+async def test_a_logout_that_overtakes_a_login_which_waits_for_its_user_is_refused(both: Any) -> None:
+    is_waiting = asyncio.Event()
+    user_lock = both.home.state.user_lock
+    async with user_lock("ayamada"):
+        both.home.state.user_lock = lambda user_id: (is_waiting.set(), user_lock(user_id))[1]
         first = asyncio.create_task(both.visiting.page(LOGIN))
-        while not both.home.state.is_in_transition(PHONE):
-            await asyncio.sleep(0)
+        await is_waiting.wait()
         intent = both.visiting.state.intents()[0]
         answer = await both.visiting.em.peers.ask(
             both.visiting.config.nodes[0],

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 FIXED_FIELDS: dict[str, frozenset[str]] = {
     "base_devices": frozenset({"count"}),
+    "call_manager": frozenset({"station_keepalive_interval", "tftp_maximum_serving_count"}),
     "device_profiles": frozenset({"model", "protocol", "count"}),
     "nodes": frozenset({"address", "ports", "call_manager"}),
     "phones": frozenset({"model", "protocol", "address", "count", "digest_user"}),

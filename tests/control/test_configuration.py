@@ -74,6 +74,7 @@ async def test_a_pin_that_has_to_change_stays_so_until_the_user_changes_it(lab: 
         ("tokyo/remote-clusters/sanjose", {"tftp": True}, "has to stay off"),
         ("tokyo/remote-clusters/sanjose", {"certificates_imported": False}, "cannot change while the lab runs"),
         ("tokyo/base-devices", {"count": 60}, "cannot change while the lab runs"),
+        ("tokyo/call-manager-parameters", {"tftp_maximum_serving_count": 9}, "cannot change while the lab runs"),
         ("tokyo/base-devices", {"template": "none such"}, "'none such'"),
         ("tokyo/intercluster-service-profile", {"pstn_access_trunk": "none"}, "is missing"),
     ],

@@ -162,7 +162,7 @@ class BulkJobs:
 
 def _other_names(config: ClusterConfig) -> frozenset[str]:
     """Names that phones, device profiles and templates have."""
-    return frozenset(entry.name for entry in (*config.phones, *config.device_profiles, *config.emcc_templates))
+    return frozenset({*config.phones_by_name, *config.device_profiles_by_name, *config.emcc_templates_by_name})
 
 
 def _span(names: list[str]) -> str:

@@ -72,7 +72,8 @@ class ConfiguredState(Reservations):
         self.base_devices = BaseDevices(range(1, self.config.base_devices.count + 1) if numbers is None else numbers)
         self.configured_s = int(clock.time())
         """Calendar time of the last change that phones may notice; part of every version stamp."""
-        stamps = (row.stamp_s for row in (*rows.logins, *rows.remote_logins, *rows.sessions))
+        stamps = [row.stamp_s for row in rows.logins] + [row.stamp_s for row in rows.remote_logins]
+        stamps += [row.stamp_s for row in rows.sessions]
         self.newest_stamp_s = max(self.configured_s, int(max(stamps, default=0)))
         """Newest version stamp of any device."""
         self.config_listeners: list[Callable[[ClusterConfig], None]] = []

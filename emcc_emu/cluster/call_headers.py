@@ -10,7 +10,6 @@ from emcc_emu.wire import sip
 from emcc_emu.wire.sip_identity import NULL_SESSION_ID, format_session_id, parse_session_id
 
 __all__ = [
-    "CALL_HEADER_ORDER",
     "DEVICE_NAME_PARAMETER",
     "asserted_identity",
     "device_contact",
@@ -19,14 +18,6 @@ __all__ = [
     "session_id_in",
     "session_id_line",
 ]
-
-CALL_HEADER_ORDER = (
-    "Via, Route, From, To, Date, Call-ID, Supported, Min-SE, User-Agent, Server, Allow, CSeq, Expires, Allow-Events, "
-    "Require, Record-Route, Geolocation, Geolocation-Routing, Send-Info, Call-Info, Alert-Info, Diversion, Session-ID, "
-    "Cisco-Guid, Session-Expires, P-Asserted-Identity, Remote-Party-ID, Contact, Max-Forwards, Warning, MIME-Version, "
-    "Content-Type, Content-Disposition, Content-ID, Content-Length"
-).split(", ")
-"""Order of headers as operators know it from traces."""
 
 DEVICE_NAME_PARAMETER = "+u.sip!devicename.ccm.cisco.com"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from emcc_emu.cluster import call_media
-from emcc_emu.cluster.call_headers import CALL_HEADER_ORDER, identity_in, session_id_in, session_id_line
+from emcc_emu.cluster.call_headers import identity_in, session_id_in, session_id_line
 from emcc_emu.cluster.call_parties import NumberIdentity, PartyKind
 from emcc_emu.cluster.session_timer import SessionTimer
 from emcc_emu.cluster.sip_node import ALLOW, HeaderLine, SipNode
@@ -16,6 +16,7 @@ from emcc_emu.protocol.sip_dialog import Dialog
 from emcc_emu.protocol.sip_flow import Address, Flow, TransportName, default_port
 from emcc_emu.wire import sdp, sip
 from emcc_emu.wire.sdp import SDP_TYPE
+from emcc_emu.wire.sip_identity import CUCM_HEADER_ORDER
 
 if TYPE_CHECKING:
     from emcc_emu.cluster.calls import Call
@@ -114,7 +115,7 @@ class Leg:
         if body:
             lines.append(("Content-Type", SDP_TYPE))
         response = self.node.reply(request, status, headers=lines, body=body, to_tag=self.local_tag)
-        response.headers.arrange(CALL_HEADER_ORDER)
+        response.headers.arrange(CUCM_HEADER_ORDER)
         self.node.endpoint.respond(transaction, response)
 
     def note_target(self, message: sip.SipMessage) -> None:
@@ -138,7 +139,7 @@ class Leg:
         if dialog is None:
             return None
         request = dialog.request(method, self._request_lines(headers, body), body)
-        request.headers.arrange(CALL_HEADER_ORDER)
+        request.headers.arrange(CUCM_HEADER_ORDER)
         try:
             destination, transport, flow = self._path(request)
             return self.node.endpoint.send_request(
@@ -155,7 +156,7 @@ class Leg:
         if dialog is None:
             return
         request = dialog.ack(cseq_number, self._request_lines((), body), body)
-        request.headers.arrange(CALL_HEADER_ORDER)
+        request.headers.arrange(CUCM_HEADER_ORDER)
         try:
             destination, transport, flow = self._path(request)
             path = flow or self.node.endpoint.flow_to(destination, transport)

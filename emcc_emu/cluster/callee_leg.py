@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from emcc_emu.cluster import call_media
 from emcc_emu.cluster.call_headers import (
-    CALL_HEADER_ORDER,
     asserted_identity,
     device_contact,
     remote_party_id,
@@ -21,6 +20,7 @@ from emcc_emu.errors import TransportError
 from emcc_emu.protocol.sip_dialog import Dialog
 from emcc_emu.protocol.sip_flow import Address, Flow, TransportName
 from emcc_emu.wire import sdp, sip
+from emcc_emu.wire.sip_identity import CUCM_HEADER_ORDER
 
 if TYPE_CHECKING:
     from emcc_emu.protocol.sip_client_transactions import ClientTransaction
@@ -60,7 +60,7 @@ class CalleeLeg(Leg):
         lines = [*self._invite_lines(), *self._kind_lines()]
         content = invite_body(self.call.caller, self.destination, node, self.leg_number, body)
         request = sip.SipRequest("INVITE", self._request_uri(), [*lines, *content.headers], content.content)
-        request.headers.arrange(CALL_HEADER_ORDER)
+        request.headers.arrange(CUCM_HEADER_ORDER)
         self.transaction = node.endpoint.send_request(
             request, address, transport, on_response=on_response, on_failure=on_failure, flow=self.flow
         )

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from emcc_emu.cluster.call_headers import (
-    CALL_HEADER_ORDER,
     asserted_identity,
     remote_party_id,
     session_id_in,
@@ -18,6 +17,7 @@ from emcc_emu.cluster.sip_node import ALLOW, HeaderLine, SipNode
 from emcc_emu.protocol.sip_dialog import Dialog
 from emcc_emu.protocol.sip_flow import Flow
 from emcc_emu.wire.sdp import SDP_TYPE
+from emcc_emu.wire.sip_identity import CUCM_HEADER_ORDER
 
 if TYPE_CHECKING:
     from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction
@@ -81,7 +81,7 @@ class CallerLeg(Leg):
         if body:
             lines.append(("Content-Type", SDP_TYPE))
         response = node.reply(self.invite, status, headers=lines, body=body, to_tag=self.local_tag)
-        response.headers.arrange(CALL_HEADER_ORDER)
+        response.headers.arrange(CUCM_HEADER_ORDER)
         node.endpoint.respond(self.transaction, response)
 
     def _answer_lines(self, called: NumberIdentity | None) -> list[HeaderLine]:

@@ -354,13 +354,6 @@ class Gateway:
             self._changed.append(changed)
             await changed
 
-    async def wait_calls(self, count: int) -> None:
-        """Return when the gateway has seen at least `count` calls."""
-        while len(self.calls) < count:
-            changed = asyncio.get_running_loop().create_future()
-            self._changed.append(changed)
-            await changed
-
     def _ended(self, call: GatewayCall, status: int) -> None:
         call.status = status
         call.ended_at = self._clock.time()

@@ -8,15 +8,12 @@ from emcc_emu.cluster.sip_node import SipNode
 from emcc_emu.errors import SipInvalid
 from emcc_emu.protocol.sip_flow import Flow
 from emcc_emu.protocol.sip_server_transactions import ServerTransaction
-from emcc_emu.wire import sip
+from emcc_emu.wire import remotecc, sip
 
 __all__ = ["answer_phone_refer"]
 
 log = structlog.get_logger(__name__)
 
-ALARM_TYPE = "application/x-cisco-alarm+xml"
-REMOTECC_ANSWER_TYPE = "application/x-cisco-remotecc-response+xml"
-REMOTECC_REQUEST_TYPE = "application/x-cisco-remotecc-request+xml"
 TOKEN_URN = "urn:x-cisco-remotecc:token-registration"
 
 
@@ -34,13 +31,13 @@ def answer_phone_refer(
     refer_to = sip.parse_name_addr(request.get("Refer-To") or "<sip:missing.invalid>").uri
     content_type = request.content_type or ""
     is_token = refer_to.lower() == TOKEN_URN
-    if content_type == ALARM_TYPE:
+    if content_type == remotecc.ALARM_TYPE:
         log.info("phone_alarm", node=node.name, address=flow.remote[0], size_bytes=len(request.body))
     elif is_token:
         log.info("phone_token_granted", node=node.name, address=flow.remote[0])
-    elif content_type == REMOTECC_REQUEST_TYPE:
+    elif content_type == remotecc.REQUEST_TYPE:
         raise SipInvalid("softkeys are not handled here", status=603)
-    elif not (is_registered and content_type == REMOTECC_ANSWER_TYPE):
+    elif not (is_registered and content_type == remotecc.RESPONSE_TYPE):
         raise SipInvalid("REFER outside a dialog is not allowed", status=403)
     contact = f"<{node.contact_uri('', flow.transport)}>"
     node.endpoint.respond(transaction, node.answer(request, 202, headers=(("Contact", contact),), with_server=False))

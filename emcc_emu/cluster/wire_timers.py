@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from emcc_emu.protocol.deadlines import Deadlines, Timed
 
-__all__ = ["CallbackTimer", "WaitingItem", "WireTimers"]
+__all__ = ["WaitingItem", "WireTimers"]
 
 
 class WaitingItem(Timed):
@@ -22,20 +22,6 @@ class WaitingItem(Timed):
     def deadline_reached(self, now: float) -> None:
         """Called once when the deadline that was set has come."""
         raise NotImplementedError
-
-
-class CallbackTimer(WaitingItem):
-    """A waiting item that calls a function."""
-
-    __slots__ = ("_callback",)
-
-    def __init__(self, callback: Callable[[float], None]) -> None:
-        super().__init__()
-        self._callback = callback
-
-    def deadline_reached(self, now: float) -> None:
-        """Call the function with the present wire time."""
-        self._callback(now)
 
 
 class WireTimers:

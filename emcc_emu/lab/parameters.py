@@ -90,8 +90,8 @@ class ServiceParameters(Settings, frozen=True, kw_only=True):
     """Whether logins inside the cluster end after the intra-cluster maximum login time."""
 
     intra_cluster_maximum_login_time_s: LoginTime = 8 * 3600
-    """Maximum login time inside the cluster, 0:00 to 168:00; 0:00 is no limit. Before release 14 any other time than the
-    default one is enforced, whatever `enforce_intra_cluster_maximum_login_time` says."""
+    """Maximum login time inside the cluster, 0:00 to 168:00; 0:00 is no limit. Before release 14 any other time than
+    the default one is enforced, whatever `enforce_intra_cluster_maximum_login_time` says."""
 
     inter_cluster_maximum_login_time_s: LoginTime = 10 * 3600
     """Maximum login time of an EMCC login, kept by the home cluster, 0:00 to 168:00; 0:00 is no limit."""

@@ -9,9 +9,8 @@ from msgspec import Meta
 from emcc_emu.lab.dial_plan import Name
 from emcc_emu.settings.declaration import Settings
 
-__all__ = ["InterclusterServiceName", "InterclusterServiceProfile", "RemoteCluster", "TrunkConfig"]
+__all__ = ["InterclusterServiceProfile", "RemoteCluster", "TrunkConfig"]
 
-InterclusterServiceName = Literal["emcc", "pstn_access", "rsvp_agent"]
 
 PingInterval = Annotated[float, Meta(ge=5, le=600, extra={"text": "duration"})]
 
@@ -110,7 +109,7 @@ class RemoteCluster(Settings, frozen=True, kw_only=True):
     """Port of its Tomcat service; 0 is that of the lab's cluster with that ID, else 8443."""
 
     certificates_imported: bool = True
-    """Whether its Tomcat certificates were imported by bulk certificate management; false makes logins fail with 208."""
+    """Whether its Tomcat certificates were imported by bulk certificate management; logins fail with 208 if not."""
 
     emcc: bool = True
     """Whether EMCC with it is enabled."""

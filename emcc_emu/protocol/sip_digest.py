@@ -19,7 +19,6 @@ from emcc_emu.wire.sip import quote, split_comma_list, unquote
 
 __all__ = [
     "LINE_REALM",
-    "TRUNK_REALM",
     "Challenge",
     "Credentials",
     "NonceIssuer",
@@ -35,7 +34,6 @@ __all__ = [
 LINE_REALM: Final = "ccmsipline"
 """Realm in which Unified CM challenges phones."""
 
-TRUNK_REALM: Final = "ccmsiptrunk"
 """Realm in which Unified CM challenges trunks."""
 
 _HASHES: Final[dict[str, Callable[[bytes], hashlib._Hash]]] = {"md5": hashlib.md5, "sha-256": hashlib.sha256}

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-__all__ = ["Address", "Duration", "Flag", "Rate", "Settings"]
+__all__ = ["Address", "Duration", "Rate", "Settings"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +31,3 @@ Rate = Annotated[float, msgspec.Meta(ge=0, extra={"text": "rate"})]
 
 Address = Annotated[str, msgspec.Meta(extra={"text": "address"})]
 """An IPv4 address as text, for example `127.1.0.10`; empty where the field allows none."""
-
-Flag = bool
-"""Written `true`, `false`, `yes`, `no`, `on` or `off`, in any case."""

@@ -7,21 +7,17 @@ with as many asterisks before the record exists.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["Address", "NodeLabel", "Protocol", "Record", "RecordFn", "Transport"]
+__all__ = ["Address", "NodeLabel", "Protocol", "Record", "Transport"]
 
 Address: TypeAlias = tuple[str, int]
 """IP address as text, and port."""
 
 Protocol: TypeAlias = Literal["sip", "tftp", "http"]
 Transport: TypeAlias = Literal["udp", "tcp", "tls"]
-
-RecordFn: TypeAlias = Callable[[Protocol, Transport, Address, Address, bytes, str], None]
-"""Records (protocol, transport, source, destination, payload, connection)."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

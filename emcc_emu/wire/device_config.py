@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 
 __all__ = [
-    "FEATURE_BLF_SPEED_DIAL",
     "FEATURE_LINE",
     "FEATURE_SERVICE_URL",
     "FEATURE_SPEED_DIAL",
@@ -29,7 +28,6 @@ __all__ = [
 FEATURE_SPEED_DIAL = 2
 FEATURE_LINE = 9
 FEATURE_SERVICE_URL = 20
-FEATURE_BLF_SPEED_DIAL = 21
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

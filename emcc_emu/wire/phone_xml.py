@@ -52,7 +52,6 @@ from emcc_emu.wire.phone_uri import (
 from emcc_emu.wire.xml import Element, escape, escape_attribute, parse_xml
 
 __all__ = [
-    "PHONE_CONTENT_TYPE",
     "DirectoryEntry",
     "ExecuteItem",
     "IconFileItem",
@@ -91,7 +90,6 @@ __all__ = [
     "submit_url",
 ]
 
-PHONE_CONTENT_TYPE = "text/xml; charset=utf-8"
 """Content type of every object in UTF-8."""
 
 _DECLARATION = '<?xml version="1.0" encoding="{}"?>\n'

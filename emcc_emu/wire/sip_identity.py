@@ -41,11 +41,12 @@ NULL_SESSION_ID: Final = "0" * 32
 """The half of a Session-ID that is not known yet (RFC 7989 section 5)."""
 
 CUCM_HEADER_ORDER: Final = (
-    "Via From To Date Call-ID Supported Min-SE User-Agent Server Allow CSeq Expires Allow-Events Send-Info Call-Info "
-    "Alert-Info Session-ID Cisco-Guid Session-Expires P-Asserted-Identity Remote-Party-ID Contact Max-Forwards "
-    "Content-Type Content-Length"
-).split()
-"""Header order of Unified CM, for `Headers.arrange`."""
+    "Via, Route, From, To, Date, Call-ID, Supported, Min-SE, User-Agent, Server, Allow, CSeq, Expires, Allow-Events, "
+    "Require, Record-Route, Geolocation, Geolocation-Routing, Send-Info, Call-Info, Alert-Info, Diversion, Session-ID, "
+    "Cisco-Guid, Session-Expires, P-Asserted-Identity, Remote-Party-ID, Contact, Max-Forwards, Warning, MIME-Version, "
+    "Content-Type, Content-Disposition, Content-ID, Content-Length"
+).split(", ")
+"""Header order of Unified CM's calls as operators know it from traces, for `Headers.arrange`."""
 
 _SESSION_ID: Final = re.compile(r"\s*([0-9a-fA-F]{32})\s*(?:;\s*remote\s*=\s*([0-9a-fA-F]{32})\s*)?(?:;.*)?")
 _DAYS: Final = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")

@@ -79,4 +79,4 @@ def test_date_is_that_of_the_standard_library(second):
 
 
 def test_header_order_starts_like_unified_cm():
-    assert list(identity.CUCM_HEADER_ORDER[:5]) == ["Via", "From", "To", "Date", "Call-ID"]
+    assert identity.CUCM_HEADER_ORDER[:6] == ["Via", "Route", "From", "To", "Date", "Call-ID"]

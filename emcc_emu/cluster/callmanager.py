@@ -44,7 +44,6 @@ class CallManager:
         recorder: Gets every SIP message; None for no recording.
         rng: Seeds identifiers, nonces and the spread of pings.
         clock: Wire time and calendar time.
-        quiet_third_party: True keeps unasked requests from third-party phones, see `Registrar`.
     """
 
     def __init__(
@@ -56,7 +55,6 @@ class CallManager:
         recorder: Recorder | None,
         rng: random.Random,
         clock: Clock,
-        quiet_third_party: bool = False,
     ) -> None:
         self.config = config
         self._lab = lab
@@ -66,7 +64,7 @@ class CallManager:
         self._clock = clock
         self._timers = WireTimers(clock.now)
         gate = DigestGate(rng, clock.now)
-        self.registrar = Registrar(state, self._timers, gate, clock.time, quiet_third_party=quiet_third_party)
+        self.registrar = Registrar(state, self._timers, gate, clock.time)
         self.trunks: dict[str, Trunk] = {
             trunk.name: Trunk(trunk, config, lab, state, self._timers, rng) for trunk in config.trunks
         }

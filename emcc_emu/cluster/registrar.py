@@ -65,8 +65,6 @@ class Registrar:
         timers: Wakes registrations that expire.
         gate: Checks digest credentials.
         calendar: Calendar time, seconds since the epoch.
-        quiet_third_party: True keeps the message-summary NOTIFY from third-party phones, for testers that take an
-            unexpected request for an error.
     """
 
     def __init__(
@@ -75,14 +73,11 @@ class Registrar:
         timers: WireTimers,
         gate: DigestGate,
         calendar: Callable[[], float],
-        *,
-        quiet_third_party: bool = False,
     ) -> None:
         self._state = state
         self._timers = timers
         self._gate = gate
         self._calendar = calendar
-        self._quiet_third_party = quiet_third_party
         self._interval_s = int(state.config.call_manager.station_keepalive_interval_s)
         major = int(state.config.version.partition(".")[0])
         sis = SERVER_SIS_OPTION.get(major, SERVER_SIS_OPTION[14])
@@ -268,7 +263,7 @@ class Registrar:
         )
         if not device.is_third_party:
             send_settings(registration, *self._bodies.settings(tuple(line.forward_all for line in device.lines)))
-        elif not self._quiet_third_party:
+        elif self._state.config.call_manager.third_party_message_waiting:
             send_message_waiting(registration)
         if self.on_change is not None:
             self.on_change(device.name, True)

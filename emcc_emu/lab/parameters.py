@@ -143,6 +143,10 @@ class CallManagerParameters(Settings, frozen=True, kw_only=True):
     stop_routing_on_user_busy: bool = True
     """Whether 486 from one route list member ends the search."""
 
+    third_party_message_waiting: bool = True
+    """Whether third-party phones get an unasked message-summary NOTIFY after they register, as the product sends it.
+    Off helps testers that take an unexpected request for an error."""
+
     privacy: bool = True
     """Privacy Setting, for device profiles whose own is `default`."""
 

@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 from sip_agents import PATIENCE_S, Agent, Phone
@@ -84,7 +85,16 @@ class Sites:
     def __getitem__(self, name: str) -> Site:
         return self.by_name[name]
 
-    async def start(self, *names: str, quiet_third_party: bool = False) -> None:
+    def set_parameters(self, cluster: str, **values: object) -> None:
+        """Give a cluster other call manager parameters, before it starts."""
+
+        def changed(config: ClusterConfig) -> ClusterConfig:
+            parameters = msgspec.structs.replace(config.call_manager, **values)
+            return msgspec.structs.replace(config, call_manager=parameters) if config.name == cluster else config
+
+        self.lab = msgspec.structs.replace(self.lab, clusters=tuple(map(changed, self.lab.clusters)))
+
+    async def start(self, *names: str) -> None:
         """Start the call managers of these clusters, of all by default."""
         for config in self.lab.clusters:
             if names and config.name not in names:
@@ -99,7 +109,6 @@ class Sites:
                 recorder=None,
                 rng=random.Random(config.name),
                 clock=self.clock,
-                quiet_third_party=quiet_third_party,
             )
             self._stack.push_async_callback(manager.close)
             await manager.start()

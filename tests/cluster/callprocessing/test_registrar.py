@@ -168,8 +168,9 @@ async def test_wrong_password_is_challenged_again_and_unknown_user_gets_404(site
     assert not sites["sanjose"].manager.is_registered(THIRD_PARTY)
 
 
-async def test_quiet_third_party_gets_no_message_summary(sites):
-    await sites.start("sanjose", quiet_third_party=True)
+async def test_message_summaries_can_be_turned_off(sites):
+    sites.set_parameters("sanjose", third_party_message_waiting=False)
+    await sites.start("sanjose")
     phone = await sites.phone(sites["sanjose"], THIRD_PARTY)
     assert (await phone.register_with_digest("bmiller", "dg-7410")).status == 200
     assert (await phone.register_with_digest("bmiller", "dg-7410")).status == 200
@@ -191,7 +192,7 @@ async def test_orders_a_phone_to_restart_with_three_stamps(sites):
     assert not site.manager.reset_device("SEP02AA00000002", "restart")
 
 
-async def test_a_phone_that_does_not_refresh_is_forgotten(sites, monkeypatch):
+async def test_a_phone_that_does_not_refresh_is_forgotten(sites):
     monkeypatch.setattr("emcc_emu.cluster.registrar.EXPIRY_GRACE_S", -119.9)
     await sites.start("sanjose")
     site = sites["sanjose"]
@@ -316,7 +317,7 @@ async def test_a_failure_inside_is_a_500_and_not_the_end(sites, monkeypatch):
 
 
 async def test_two_phones_behind_one_socket_are_told_apart_by_their_numbers(sites):
-    await sites.start("sanjose", quiet_third_party=True)
+    await sites.start("sanjose")
     site = sites["sanjose"]
     phone = await sites.registered(site, CISCO, transport="udp")
     second = "SEP02AA00000002"

@@ -6,6 +6,7 @@ import hmac
 from dataclasses import dataclass
 
 from emcc_emu.cluster.context import ServiceContext
+from emcc_emu.cluster.trusted_hosts import TrustedHosts
 from emcc_emu.errors import EmError
 from emcc_emu.rules.login_policy import SourceFacts, source_refusal
 from emcc_emu.wire.em_documents import AppInfo
@@ -73,6 +74,13 @@ class EmAccess:
         self._context = context
         self._believed: dict[tuple[str, str], tuple[float, Principal]] = {}
         self._cached_addresses: dict[str, None] = {}
+        self._trusted = TrustedHosts()
+
+    async def resolve_trusted_hosts(self) -> None:
+        """Look up the host names of Trusted List of IPs, if it has changed."""
+        entries = self._context.config.service_parameters.trusted_ips
+        if not self._trusted.has_resolved(entries):
+            await self._trusted.resolve(entries)
 
     def check_source(self, source: Source, remote_ip: str | None, has_via: bool | None, *, is_emcc: bool) -> None:
         """Apply Allow Proxy and Validate IP Address.
@@ -94,7 +102,11 @@ class EmAccess:
         address = remote_ip if is_own and remote_ip else source.peer_ip
         is_down = self._context.faults.is_down("ris")
         registered = None if is_down else self._context.control.registered_addresses()
-        is_known = self._is_cached(address) or address in parameters.trusted_ips or address in (registered or ())
+        is_known = (
+            self._is_cached(address)
+            or self._trusted.has(address, parameters.trusted_ips)
+            or address in (registered or ())
+        )
         facts = SourceFacts(via, is_known, is_device_data_available=registered is not None, is_between_clusters=is_emcc)
         refusal = source_refusal(facts, parameters)
         if refusal is not None:

@@ -102,6 +102,7 @@ class EmServices:
         self.jobs.start()
         self.bulk_jobs.resume()
         self.context.state.config_listeners.append(self._configuration_changed)
+        self.context.background.start("trusted hosts", self._access.resolve_trusted_hosts())
         self.context.background.start("first remote cluster update", self.update_remote_clusters())
         self.context.background.start("reconcile", self._reconcile_for_ever())
 
@@ -126,6 +127,7 @@ class EmServices:
     def _configuration_changed(self, before: ClusterConfig) -> None:
         """Let take effect what is not read anew with each request."""
         after = self.context.config
+        self.context.background.start("trusted hosts", self._access.resolve_trusted_hosts())
         self.jobs.intervals_changed()
         if after.remote_clusters != before.remote_clusters:
             self.updates.list_configured()

@@ -168,6 +168,9 @@ VECTORS = (
            results("checkUserResults", '<user id="2101">\n<exists>bmiller</exists>\n</user>\n')),
     Vector("a user who is not local", query("<checkUser><userID>ayamada</userID></checkUser>"),
            failed(23, "User not found")),
+    Vector("a hundred names", where(*["nobody"] * 100),
+           results("userDevicesResults", '<user id="nobody">\n<doesNotExist/>\n</user>\n' * 100)),
+    Vector("a hundred and one", where(*["nobody"] * 101), failed(1, "Error on Parsing")),
     Vector("a root of another kind", "<login/>", refused(1, "Error on Parsing")),
     Vector("not well-formed", "<request>", refused(1, "Error on Parsing")),
 )  # fmt: skip

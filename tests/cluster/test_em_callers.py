@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -151,7 +152,16 @@ async def test_emcc_logins_have_a_proxy_parameter_of_their_own(edit: Any, start_
     assert b"Init:CallHistory" in (await both.visiting.get(f"/emapp/EMAppServlet?{query}", Via="1.1 p")).body
 
 
-async def test_a_trusted_address_may_ask_and_a_trusted_name_too(start: Any, edit: Any, lab: Any) -> None:
+async def test_a_trusted_name_may_ask_once_it_is_resolved(start: Any, edit: Any) -> None:
+    edit("sanjose", service_parameters__validate_ip_address=True)
+    names = ("no-such-host.invalid", "localhost")
+    cluster = await start(edit("sanjose", service_parameters__trusted_ips=names), "sanjose")
+    async with HttpClient(local_ip="127.0.0.1") as client, asyncio.timeout(10):
+        while (answer := await post_plain(cluster, request(LOGIN), client)) != SUCCESS:
+            assert '<error code="28">' in answer  # the resolver has not answered yet
+
+
+async def test_a_trusted_address_may_ask(start: Any, edit: Any, lab: Any) -> None:
     edit("sanjose", service_parameters__validate_ip_address=True)
     address = lab.by_name["sanjose"].phones[0].address
     cluster = await start(edit("sanjose", service_parameters__trusted_ips=("192.0.2.1", address)), "sanjose")
@@ -232,7 +242,7 @@ async def test_a_cluster_that_home_does_not_trust_gets_no_login_and_its_phone_co
     visiting = await start(lab, "sanjose")
     home = await start(lab, "tokyo", trusts=())
     await visiting.em.update_remote_clusters()
-    assert visiting.state.remote_cluster("tokyo").error_code == 40
+    assert visiting.state.remote_cluster("tokyo").error_code == 208
     believe(visiting, home)
     page = await visiting.page(f"device={PHONE}&EMCC=true&userid=ayamada&seq=13579")
     assert page.text == "Login is unavailable (208)"

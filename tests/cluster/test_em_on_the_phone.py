@@ -1,4 +1,4 @@
-"""What a virtual phone has on its keys and screen after a login: lines, speed dials, services, locale; whole clusters."""
+"""What a virtual phone has on keys and screen after a login: lines, speed dials, services, locale."""
 
 from __future__ import annotations
 

@@ -224,3 +224,21 @@ def test_how_long_a_login_lasts(enforce, version, user_limit_s, is_emcc, request
         maximum_login_time_s(parameters, version, user_limit_s=user_limit_s, is_emcc=is_emcc, requested_s=requested_s)
         == limit_s
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "enforce", "maximum_s", "limit_s"),
+    [
+        (Version(11, 5), False, 7200, 7200),
+        (V12_5, False, 7200, 7200),
+        (V12_5, False, 28800, 0),
+        (V12_5, False, 0, 0),
+        (Version(14), False, 7200, 0),
+        (Version(14), True, 7200, 7200),
+    ],
+)
+def test_a_maximum_time_that_was_set_is_enforced_before_release_14(version, enforce, maximum_s, limit_s):
+    parameters = ServiceParameters(
+        enforce_intra_cluster_maximum_login_time=enforce, intra_cluster_maximum_login_time_s=maximum_s
+    )
+    assert maximum_login_time_s(parameters, version, user_limit_s=None, is_emcc=False) == limit_s

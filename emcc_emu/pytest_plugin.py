@@ -33,6 +33,8 @@ from emcc_emu.lab.examples import two_clusters_path
 from emcc_emu.lab.faults import FaultKind
 from emcc_emu.lab.load import load_lab
 from emcc_emu.lab.model import Lab
+from emcc_emu.trace.reader import open_trace
+from emcc_emu.trace.record import Record
 from phones.calls import CallState
 from phones.phone import Phone
 from phones.screen import page_text
@@ -109,6 +111,11 @@ class EmccLab:
         """Where the packets are, for `emcc-emu ladder`."""
         return Path(self.ready.trace)
 
+    def packets(self) -> list[Record]:
+        """Every packet up to now, oldest first; secrets are overwritten, and what a fault did to a packet is noted."""
+        self.run(self._lab.flush_trace)
+        return list(open_trace(self.trace_directory).records())
+
     def url_of(self, cluster: str, *, secure: bool = True) -> str:
         """Base URL of a cluster's publisher."""
         node = self.ready.clusters[cluster].nodes[0]
@@ -157,6 +164,10 @@ class EmccLab:
             yield name
         finally:
             self.run(lambda: [cluster.clear_faults(name) for cluster in self._clusters])
+
+    def clear_faults(self, *names: str) -> None:
+        """End these faults, those of the lab file included; all faults when none is named."""
+        self.run(lambda: [cluster.clear_faults(*names) for cluster in self._clusters])
 
     @property
     def _clusters(self) -> list[Cluster]:

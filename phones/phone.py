@@ -194,8 +194,8 @@ class Phone:
     async def logout(self) -> PhoneObject | None:
         """Log out by the service's own pages; returns the page that came last."""
         await self.open_extension_mobility()
-        if isinstance(self.browser.page, PhoneText) and self.browser.has_key("Yes"):
-            await self.browser.press("Yes")
+        if isinstance(self.browser.page, PhoneText) and (keys := self.browser.link_keys):
+            await self.browser.press(keys[0])
         return self.browser.last_page
 
     async def dial(self, number: str) -> Call:

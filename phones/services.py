@@ -192,18 +192,19 @@ class Browser:
                 raise NoSuchKey(f"no field {name!r} here; there are {', '.join(sorted(fields)) or 'none'}")
             self.typed[name] = value
 
-    def has_key(self, key: str) -> bool:
-        """Whether the page has a softkey of this label."""
-        return any(soft_key.name.casefold() == key.casefold() for soft_key in self._soft_keys())
+    @property
+    def link_keys(self) -> list[str]:
+        """Labels of the page's softkeys that lead to another page, such as Yes in whatever language."""
+        return [soft_key.name for soft_key in self._soft_keys() if is_fetched(soft_key.url)]
 
     async def press(self, key: str) -> None:
-        """Press a softkey of the page by its label.
+        """Press a softkey of the page by its label, or by what the phone itself does for it (`Submit`, `Exit`).
 
         Raises:
             NoSuchKey: The page has no such key.
         """
         for soft_key in self._soft_keys():
-            if soft_key.name.casefold() == key.casefold():
+            if key.casefold() in (soft_key.name.casefold(), soft_key.url.casefold().removeprefix("softkey:")):
                 await self._follow(soft_key.url)
                 return
         names = ", ".join(soft_key.name for soft_key in self._soft_keys())

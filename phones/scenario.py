@@ -47,6 +47,9 @@ MAX_PHONES = 60_000
 
 MAX_RATE_PER_S = 10_000.0
 
+ONCE_AT_MOST_S = 86_400.0
+"""A run of one phone ends when it has done every kind of session, and in any case after a day."""
+
 Action = Literal["login", "wrong_pin", "think", "call", "emergency_call", "logout"]
 ACTIONS: tuple[Action, ...] = ("login", "wrong_pin", "think", "call", "emergency_call", "logout")
 
@@ -346,8 +349,17 @@ def _wrong_order(kind: SessionKind, calls: Calls) -> Iterator[Mistake]:
 
 
 def one_by_one(scenario: Scenario) -> Scenario:
-    """The same scenario for one phone that does one session of each kind."""
+    """The same scenario for one phone that does one session of each kind; whoever would stay logs out for the next."""
     phones = msgspec.structs.replace(scenario.phones, count=1)
-    load = LoadShape(shape="closed", duration_s=scenario.load.duration_s, arrivals=len(scenario.sessions))
-    sessions = tuple(msgspec.structs.replace(kind, weight=1) for kind in scenario.sessions)
+    load = LoadShape(shape="closed", duration_s=ONCE_AT_MOST_S, arrivals=len(scenario.sessions))
+    sessions = tuple(
+        msgspec.structs.replace(kind, weight=1, do=kind.do + (("logout",) if _stays(kind) else ()))
+        for kind in scenario.sessions
+    )
     return msgspec.structs.replace(scenario, phones=phones, load=load, sessions=sessions)
+
+
+def _stays(kind: SessionKind) -> bool:
+    """Whether the user is still logged in at the end."""
+    changes = [action for action in kind.do if action in ("login", "logout")]
+    return bool(changes) and changes[-1] == "login"

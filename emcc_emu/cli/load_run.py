@@ -198,6 +198,10 @@ class LoadRun:
                     await self.watch.look_first()
                 with self.console.status(f"Booting {len(self.target.phones)} phones ..."):
                     await self.director.wait_booted()
+                self.console.print(
+                    f"{self.director.booted} phones registered in {self.director.boot_duration_s:.1f} s, "
+                    f"carried by {len(self.shards)} process{'es' if len(self.shards) > 1 else ''}"
+                )
                 await self._drive(metrics)
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -30,7 +30,8 @@ p { margin: .4rem 0; } .about { color: #444; }
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; }
 figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-weight: 600; }
-figure > svg { width: 100%; height: auto; } text { font-size: 12px; fill: #333; }
+figure > svg { width: 100%; height: auto; } text { font-size: 13px; fill: #333; }
+@media (max-width: 600px) { text { font-size: 20px; } }
 .grid { stroke: #e3e3e3; } .mark { stroke: #111; stroke-width: 1.5; stroke-dasharray: 3 3; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; }
 .bad { color: #b91c1c; font-weight: 600; } .good { color: #166534; }
@@ -114,10 +115,10 @@ def _plots(outcome: LoadOutcome) -> str:
     sizes = {second: list(seconds[second].latency.counts()) for second in answered}
     return "<h2>Over time</h2>" + "".join(
         [
-            line_plot("Logins a second", "1/s", rates, last_s),
+            line_plot("Sessions planned, logins accepted, logins refused as busy, a second", rates, last_s),
             _flight_plot(outcome, last_s),
-            line_plot("Login latency, from the intended start to the registration", "s", latencies, last_s),
-            bar_plot("What phones were told, a second", "1/s", codes, last_s),
+            line_plot("Login latency in seconds, from the intended start to the registration", latencies, last_s),
+            bar_plot("What became of submitted logins, a second", codes, last_s),
             heat_map("Login latency: how many of each size in each second", sizes, last_s),
         ]
     )
@@ -128,7 +129,7 @@ def _flight_plot(outcome: LoadOutcome, last_s: float) -> str:
     for name in outcome.max_in_progress:
         points = [(sample.at_s - outcome.start_at_s, sample.in_progress.get(name, 0)) for sample in outcome.samples]
         lines.append(Line(f"in progress at {name}", [point for point in points if 0 <= point[0] <= last_s]))
-    return line_plot("In flight against Maximum Concurrent Requests", "", lines, last_s, mark=outcome.limit)
+    return line_plot("Logins in flight against Maximum Concurrent Requests", lines, last_s, mark=outcome.limit)
 
 
 def _operations(outcome: LoadOutcome) -> str:

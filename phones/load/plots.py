@@ -10,7 +10,7 @@ from html import escape
 __all__ = ["COLOURS", "Axis", "Line", "bar_plot", "heat_map", "line_plot"]
 
 WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 30
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 34
 COLOURS = ("#0b6e99", "#c2410c", "#4d7c0f", "#7e22ce", "#b45309", "#be123c", "#0f766e", "#475569")
 """Told apart in print and by most colour-blind readers; lines also differ in their dashes."""
 
@@ -56,19 +56,18 @@ class Axis:
         return [number * step for number in range(first, math.floor(self.most / step + 1e-9) + 1)]
 
 
-def line_plot(title: str, unit: str, lines: Sequence[Line], duration_s: float, *, mark: float | None = None) -> str:
+def line_plot(title: str, lines: Sequence[Line], duration_s: float, *, mark: float | None = None) -> str:
     """Lines over time.
 
     Args:
-        title: Says what is seen, for those who cannot see it too.
-        unit: Of the values.
+        title: Says what is seen and in which unit, for those who cannot see it too.
         lines: With at most as many as there are colours.
         duration_s: End of the time axis.
         mark: A value marked by a line from side to side, such as a limit.
     """
     highest = max((value for line in lines for _, value in line.points), default=1.0)
     x, y = _axes(duration_s, max(highest, mark or 0.0) * 1.05 or 1.0)
-    body = _grid(x, y, unit)
+    body = _grid(x, y)
     if mark is not None:
         place = y.place(mark)
         body += f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place:.1f}" y2="{place:.1f}" class="mark"/>'
@@ -76,16 +75,17 @@ def line_plot(title: str, unit: str, lines: Sequence[Line], duration_s: float, *
         colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         body += f'<path d="{_path(line, x, y)}" fill="none" stroke="{colour}" stroke-width="1.6"{dashes}/>'
-    return _figure(title, body, [line.name for line in lines] + ([f"limit {mark:g}"] if mark is not None else []))
+    names = [line.name for line in lines]
+    return _figure(title, body, names, is_dashed=True, mark=f"limit {mark:g}" if mark is not None else "")
 
 
-def bar_plot(title: str, unit: str, bars: Mapping[str, Mapping[int, float]], duration_s: float) -> str:
+def bar_plot(title: str, bars: Mapping[str, Mapping[int, float]], duration_s: float) -> str:
     """Stacked bars, one for each second, by name."""
     seconds = sorted({second for values in bars.values() for second in values})
     highest = max((sum(values.get(second, 0) for values in bars.values()) for second in seconds), default=1.0)
     x, y = _axes(duration_s, highest * 1.05 or 1.0)
     width = max(0.5, x.place(1) - x.place(0) - 0.5)
-    body = _grid(x, y, unit)
+    body = _grid(x, y)
     for second in seconds:
         bottom = 0.0
         for number, values in enumerate(bars.values()):
@@ -137,13 +137,13 @@ def _axes(duration_s: float, highest: float) -> tuple[Axis, Axis]:
     return Axis(0.0, max(1.0, duration_s), LEFT, WIDTH - RIGHT), Axis(0.0, highest, HEIGHT - BOTTOM, TOP)
 
 
-def _grid(x: Axis, y: Axis, unit: str) -> str:
+def _grid(x: Axis, y: Axis) -> str:
     body = ""
     for value in y.ticks():
         place = y.place(value)
         body += f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place:.1f}" y2="{place:.1f}" class="grid"/>'
         body += _label(LEFT - 6, place + 4, f"{value:g}", "end")
-    return body + _label(LEFT - 6, TOP - 2, unit, "end") + _time_labels(x)
+    return body + _time_labels(x)
 
 
 def _time_labels(x: Axis) -> str:
@@ -181,17 +181,29 @@ def _heat(share: float) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _figure(title: str, body: str, names: Sequence[str]) -> str:
-    legend = "".join(
-        f'<span><svg width="22" height="8" aria-hidden="true"><line x1="0" x2="22" y1="4" y2="4" '
-        f'stroke="{_legend_colour(name, number)}" stroke-width="3"/></svg> {escape(name)}</span>'
+def _figure(title: str, body: str, names: Sequence[str], *, is_dashed: bool = False, mark: str = "") -> str:
+    """A plot with its caption and legend.
+
+    Args:
+        title: The caption.
+        body: What is drawn.
+        names: Of the colours, in order.
+        is_dashed: Whether the colours belong to lines, which also differ in their dashes.
+        mark: Name of the marked value, if there is one.
+    """
+    entries = [
+        _key(name, COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)] if is_dashed else "")
         for number, name in enumerate(names)
-    )
+    ]
+    if mark:
+        entries.append(_key(mark, "#111", "3 3"))
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}">{body}</svg><div class="legend">{legend}</div></figure>'
+        f'aria-label="{escape(title)}">{body}</svg><div class="legend">{"".join(entries)}</div></figure>'
     )
 
 
-def _legend_colour(name: str, number: int) -> str:
-    return "#111" if name.startswith("limit ") else COLOURS[number % len(COLOURS)]
+def _key(name: str, colour: str, dash: str) -> str:
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    line = f'<line x1="0" x2="26" y1="4" y2="4" stroke="{colour}" stroke-width="3"{dashes}/>'
+    return f'<span><svg width="26" height="8" aria-hidden="true">{line}</svg> {escape(name)}</span>'

@@ -208,6 +208,8 @@ class Shard:
             if self._paused_at_s is None and self._idle and self._free[kind.users]:
                 self._arrive(self.now_s(), kind)
                 begun += self._job.shards
+            elif not self._at_work and self._paused_at_s is None:
+                return  # every phone or user is taken for good
             else:
                 self._kind_number -= self._job.shards
                 self._changed.clear()

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import structlog
 
 from emcc_emu.cluster.pin_gate import PinGate
+from emcc_emu.cluster.service_times import spend
 from emcc_emu.cluster.state import ClusterState
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
@@ -103,3 +104,7 @@ class ServiceContext:
     def own_addresses(self) -> frozenset[str]:
         """Addresses of the cluster's nodes."""
         return self.state.own_addresses
+
+    async def spend(self, given_s: float) -> None:
+        """Let the extra time of one operation pass, varied as the cluster's service times say."""
+        await spend(given_s, self.config.service_times, self.rng)

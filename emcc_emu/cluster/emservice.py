@@ -23,7 +23,6 @@ from emcc_emu.cluster.em_queries import EmQueries
 from emcc_emu.cluster.home_service import HomeService
 from emcc_emu.cluster.logins import LoginDesk
 from emcc_emu.cluster.multiple_logins import MultipleLoginRule
-from emcc_emu.cluster.service_times import spend
 from emcc_emu.cluster.visiting_service import VisitingService
 from emcc_emu.cluster.web import read_body
 from emcc_emu.errors import EmError
@@ -264,7 +263,7 @@ class EmService:
             if refusal is not None or user is None or profile is None:
                 raise EmError(refusal or CODE_UNKNOWN)
             with self._state.transition(device_name, CODE_ANOTHER_USER):
-                await spend(self._context.config.service_times.login_s)
+                await self._context.spend(self._context.config.service_times.login_s)
                 await rule.end_other_sessions(self._desk)
                 await self._desk.log_in(device_name, user.user_id, profile.name, self._duration_s(request, user))
         self.counters.logins_successful += 1
@@ -306,7 +305,7 @@ class EmService:
         )
         if refusal is not None:
             raise EmError(refusal)
-        await spend(self._context.config.service_times.logout_s)
+        await self._context.spend(self._context.config.service_times.logout_s)
         reason: LogoutReason = "user" if principal.is_emapp else "admin"
         visiting = self._state.visiting_session(device_name)
         if visiting is not None:

@@ -192,3 +192,11 @@ class ServiceTimes(Settings, frozen=True, kw_only=True):
 
     remote_answer_timeout_s: Duration = 5
     """How long another cluster may take to answer before it is passed over."""
+
+    spread: Literal["fixed", "log_normal"] = "fixed"
+    """Whether the extra times are always as given, or vary log-normally around what is given, their median, as those of
+    a real node do."""
+
+    spread_percent: Annotated[int, Meta(ge=0, le=300)] = 50
+    """Standard deviation of the logarithm of log-normal times, in hundredths: 50 makes one time in six longer than 1.65
+    times the median."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from emcc_emu.cluster.call_leg import is_ip_address
 from emcc_emu.cluster.gateway_media import answer_to, own_offer
 from emcc_emu.errors import SipInvalid, TransportError
 from emcc_emu.lab.model import Gateway as GatewayConfig
@@ -163,7 +164,7 @@ class Gateway:
         """The ACK of our 200; after a delayed offer it brings the answer."""
         call = self._by_dialog.get((request.call_id, request.to.tag or ""))
         if call is not None and request.body:
-            call.media = sdp.parse_sdp(request.body)
+            self._take_answer(call, request.body)
             self._notify()
 
     def cancel_received(
@@ -328,21 +329,32 @@ class Gateway:
         if response.status >= 300:
             self._ended(call, response.status)
             return
-        dialog = call.dialog = Dialog.from_response(transaction.request, response)
+        try:
+            dialog = call.dialog = Dialog.from_response(transaction.request, response)
+        except SipInvalid as error:
+            log.info("gateway_answer_unusable", gateway=self.name, called=call.called, why=error.reason)
+            self._ended(call, 500)
+            return
         self._by_dialog[call.call_id, dialog.local_tag] = call
         call.status, call.answered_at = 200, self._clock.time()
-        if response.body:
-            call.media = sdp.parse_sdp(response.body)
         self._live().send_ack(dialog.ack(response.cseq.number), flow, transaction)
+        if response.body:
+            self._take_answer(call, response.body)
         self._notify()
+
+    def _take_answer(self, call: GatewayCall, body: bytes) -> None:
+        """Learn the other side's media; without a readable answer there is no call."""
+        try:
+            call.media = sdp.parse_sdp(body)
+        except SipInvalid as error:
+            log.info("gateway_answer_unusable", gateway=self.name, called=call.called, why=error.reason)
+            self.hang_up(call)
 
     def hang_up(self, call: GatewayCall) -> None:
         """Send BYE for an answered call; nothing happens for another."""
         if call.dialog is None or call.flow is None or not call.is_up:
             return
-        target = sip.parse_uri(call.dialog.remote_target)
-        destination = (target.host, target.port or 5060)
-        self._live().send_request(call.dialog.request("BYE"), destination, self.config.transport)
+        self._live().send_request(call.dialog.request("BYE"), _target(call.dialog, call.flow), self.config.transport)
         self._ended(call, call.status)
 
     # -- the list ------------------------------------------------------------------------------------------------
@@ -390,3 +402,12 @@ class Gateway:
     ) -> sip.SipResponse:
         lines = [("Server", PRODUCT), *(headers or ())]
         return sip.build_response(request, status, to_tag=to_tag, headers=lines, body=body)
+
+
+def _target(dialog: Dialog, flow: Flow) -> Address:
+    """Where the other side takes requests: its Contact, or whence it came when that names no address."""
+    try:
+        contact = sip.parse_uri(dialog.remote_target)
+    except SipInvalid:
+        return flow.remote
+    return (contact.host, contact.port or 5060) if is_ip_address(contact.host) else flow.remote

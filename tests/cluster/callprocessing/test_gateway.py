@@ -130,3 +130,31 @@ async def test_an_answer_that_nobody_acknowledges_is_hung_up(gateway, peer):
 async def test_all_circuits_busy(gateway, peer, monkeypatch):
     monkeypatch.setattr("emcc_emu.cluster.gateway.MAX_GATEWAY_CALLS", 0)
     assert (await peer.ask(invite(peer, gateway), gateway.address, "udp")).status == 503
+
+
+async def test_an_acknowledgement_with_an_unreadable_answer_ends_the_call(gateway, peer):
+    request = invite(peer, gateway)
+    exchange = peer.send(request, gateway.address, "tcp")
+    dialog = Dialog.from_response(request, await exchange.until(200))
+    headers = (("Content-Type", "application/sdp"),)
+    peer.endpoint.send_ack(dialog.ack(101, headers, b"nonsense"), exchange.flow, exchange.transaction)
+    await peer.next("BYE")
+    assert not gateway.calls[0].is_up
+
+
+async def test_an_unreadable_answer_ends_the_call_that_it_places(gateway, peer):
+    call = gateway.place_call("2001", "0355550100", (peer.ip, 5060))
+    transaction, request, _ = await peer.next("INVITE")
+    headers = (("Contact", "<sip:pbx.example.test>"), ("Content-Type", "application/sdp"))
+    peer.endpoint.respond(transaction, sip.build_response(request, 200, to_tag="1", headers=headers, body=b"nonsense"))
+    await peer.next_ack()
+    await peer.next("BYE")
+    assert not call.is_up
+
+
+async def test_an_answer_that_makes_no_dialog_is_no_answer(gateway, peer):
+    call = gateway.place_call("2001", "0355550100", (peer.ip, 5060))
+    transaction, request, _ = await peer.next("INVITE")
+    peer.endpoint.respond(transaction, sip.build_response(request, 200, to_tag="1", headers=[("Contact", "<<>")]))
+    await asyncio.wait_for(gateway.wait_until(call, is_up=True), 5)
+    assert (call.status, call.is_up) == (500, False)

@@ -192,7 +192,7 @@ async def test_orders_a_phone_to_restart_with_three_stamps(sites):
     assert not site.manager.reset_device("SEP02AA00000002", "restart")
 
 
-async def test_a_phone_that_does_not_refresh_is_forgotten(sites):
+async def test_a_phone_that_does_not_refresh_is_forgotten(sites, monkeypatch):
     monkeypatch.setattr("emcc_emu.cluster.registrar.EXPIRY_GRACE_S", -119.9)
     await sites.start("sanjose")
     site = sites["sanjose"]

@@ -142,6 +142,7 @@ class Life:
             rng=names.rng,
             local_ip=self.identity.address,
             make_branch=phone_branch,
+            timers=self._timing.sip,
         )
         self._enter(PhoneState.BOOTING)
         self._begin(self._cold_boot(self.endpoint))

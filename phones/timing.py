@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from emcc_emu.protocol.sip_timers import SipTimers
+
 __all__ = ["DEFAULT_TIMING", "PhoneTiming"]
 
 
@@ -37,6 +39,9 @@ class PhoneTiming:
 
     refresh_delta_s: float = 5.0
     """`timerRegisterDelta`: how long before its end a registration is refreshed."""
+
+    sip: SipTimers = SipTimers()
+    """Timers of its SIP transactions; the phone gives a silent node up after its `timeout_s`."""
 
     max_retry_after_s: float = 300.0
     """Longest `Retry-After` that is obeyed."""

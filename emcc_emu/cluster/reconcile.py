@@ -63,9 +63,7 @@ class Reconciler:
     def start_soon(self, intent: Intent) -> None:
         """Try at once, in the background; what fails waits for the next round."""
         if self._context.config.reconcile:
-            self._context.background.start(
-                f"reconcile {intent.kind} {intent.device_name}", self._settle_quietly(intent)
-            )
+            self._context.background.start(f"reconcile {intent.kind} {intent.device_name}", self._settle_soon(intent))
 
     async def run_once(self) -> int:
         """Try every intent that is left; returns how many remain. A cluster that is silent is asked once a round."""
@@ -88,6 +86,9 @@ class Reconciler:
         await self._settle_quietly(intent)
         if not self._context.config.reconcile:
             await self._state.remove_intent(intent)
+
+    async def _settle_soon(self, intent: Intent) -> None:
+        await self._settle_quietly(intent)
 
     async def _settle_quietly(self, intent: Intent) -> bool:
         """Try one intent; False when the other cluster is silent."""

@@ -289,6 +289,18 @@ async def test_logs_in_by_the_pages_alone(registered: Phone, visiting: Node, bas
     assert gets(visiting)[-1] == "/next?device=D&userid=ayamada&seq=13579"
 
 
+async def test_presses_keys_whose_labels_are_in_another_language(registered: Phone, visiting: Node, base: str) -> None:
+    page = form(f"{base}/next").replace("</CiscoIPPhoneInput>", key("送信", "SoftKey:Submit") + "</CiscoIPPhoneInput>")
+    visiting.serve_page(EM, page)
+    visiting.serve_page("/next", text("ログインしました"))
+    await registered.login("ayamada", "13579")
+    assert registered.page_text == "ログインしました"
+    visiting.serve_page(EM, text("?", key("はい", f"{base}/bye") + key("いいえ", "SoftKey:Exit", 2)))
+    visiting.serve_page("/bye", text("ログアウトしました"))
+    await registered.logout()
+    assert registered.page_text == "ログアウトしました"
+
+
 @pytest.mark.parametrize(("profile", "chosen"), [("", "/a"), ("Office", "/b")])
 async def test_chooses_a_profile_when_it_is_asked(
     registered: Phone, visiting: Node, base: str, profile: str, chosen: str

@@ -189,6 +189,8 @@ class LoadRun:
             LabError: No phone registered.
         """
         metrics = LoadMetrics(self.settings.metrics_port) if self.settings.metrics_port is not None else None
+        if metrics is not None:
+            self.console.print(f"metrics: http://127.0.0.1:{metrics.port}/metrics")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
@@ -223,7 +225,9 @@ class LoadRun:
             tasks = [task for task in (watching, showing) if task is not None]
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    raise ended
 
     async def _show(self, metrics: LoadMetrics | None) -> None:
         is_live = self.console.is_terminal and not self.settings.is_told

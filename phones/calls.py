@@ -12,7 +12,7 @@ from emcc_emu.protocol.sip_dialog import Dialog, DialogId, dialog_id
 from emcc_emu.protocol.sip_flow import Flow
 from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction, ServerTransaction
 from emcc_emu.wire import sip
-from emcc_emu.wire.sdp import SDP_TYPE
+from emcc_emu.wire.sdp import SDP_TYPE, parse_sdp
 from phones import media
 from phones.call import Call, CallState
 from phones.registration import SUPPORTED, SipRegistration, ask, date_now
@@ -168,8 +168,13 @@ class PhoneCalls:
     def ack_received(self, request: sip.SipRequest) -> None:
         """The ACK of our 200; with a delayed offer it carries the answer."""
         call = self._find(dialog_id(request))
-        if call is not None and request.body and call.offer_answer.is_pending:
-            call.offer_answer.received(request.body)
+        if call is None or not call.offer_answer.is_pending:
+            return
+        try:
+            self._take_answer(call, request)
+        except SipInvalid as error:
+            self._give_up(call, error)
+        else:
             self._media_changed(call)
 
     def cancel_received(self, transaction: InviteServerTransaction) -> None:
@@ -252,12 +257,19 @@ class PhoneCalls:
             if not self._answer_challenge(call, response):
                 self._end(call, f"{response.status} {response.reason}")
         elif response.status >= 200:
-            self._connected(call, response, flow)
+            try:
+                self._connected(call, response, flow)
+            except SipInvalid as error:
+                self._give_up(call, error)
         elif response.status > 100:
-            self._take_answer(call, response)
-            if call.dialog is None and response.to.tag is not None and call.invite is not None:
-                call.dialog = Dialog.from_response(call.invite, response)
+            with contextlib.suppress(SipInvalid):  # what cannot be read is ringing all the same
+                self._progressed(call, response)
             self._enter(call, CallState.PROCEEDING)
+
+    def _progressed(self, call: Call, response: sip.SipResponse) -> None:
+        self._take_answer(call, response)
+        if call.dialog is None and response.to.tag is not None and call.invite is not None:
+            call.dialog = Dialog.from_response(call.invite, response)
 
     def _answer_challenge(self, call: Call, response: sip.SipResponse) -> bool:
         """Send the INVITE once more with credentials, when the node asks for them."""
@@ -291,9 +303,19 @@ class PhoneCalls:
         self._enter(call, CallState.CONNECTED)
 
     @staticmethod
-    def _take_answer(call: Call, response: sip.SipResponse) -> None:
-        if response.body and call.offer_answer.is_pending:
-            call.offer_answer.received(response.body)
+    def _take_answer(call: Call, message: sip.SipMessage) -> None:
+        if message.body and call.offer_answer.is_pending:
+            parse_sdp(message.body)  # so that only what can be read becomes the session
+            call.offer_answer.received(message.body)
+
+    def _give_up(self, call: Call, error: SipInvalid) -> None:
+        """Hang up: the far end's answer is of no use."""
+        registration = self._phone.registration
+        if call.dialog is not None and registration is not None:
+            flow, bye = registration.flow, self._bye(call, call.dialog)
+            with contextlib.suppress(TransportError):
+                self._phone.endpoint.send_request(bye, flow.remote, flow.transport, flow=flow)
+        self._end(call, error.reason)
 
     def _bye(self, call: Call, dialog: Dialog) -> sip.SipRequest:
         return dialog.request("BYE", [call.session_line(), ("User-Agent", self._phone.identity.model.user_agent)])

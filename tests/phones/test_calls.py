@@ -148,6 +148,24 @@ async def test_learns_the_far_ends_session_id(registered: Phone, visiting: Node)
     assert visiting.requests[-1].get("Session-ID") == f"{call.session};remote={REMOTE}"
 
 
+async def test_an_unreadable_answer_is_acknowledged_and_ended(registered: Phone, visiting: Node) -> None:
+    call = await registered.dial("3333")
+    transaction, invite = await invited(visiting)
+    visiting.respond(transaction, invite, 183, [("Contact", "<<>")], b"nonsense")
+    await entered(registered, call, CallState.PROCEEDING)
+    ok(visiting, transaction, invite, b"nonsense")
+    await visiting.until(lambda: visiting.count("ACK") == 1 and visiting.count("BYE") == 1)
+    assert call.state is CallState.ENDED and "Session description" in call.end_reason
+
+
+async def test_an_answer_that_makes_no_dialog_is_no_answer(registered: Phone, visiting: Node) -> None:
+    call = await registered.dial("3333")
+    transaction, invite = await invited(visiting)
+    visiting.respond(transaction, invite, 200, [("Contact", "<<>")], description())
+    await entered(registered, call, CallState.ENDED)
+    assert registered.calls.all == []
+
+
 async def test_a_refusal_says_why(registered: Phone, visiting: Node) -> None:
     call = await registered.dial("3333")
     transaction, invite = await invited(visiting)
@@ -215,6 +233,18 @@ async def test_is_called_without_an_offer_and_makes_it_in_the_answer(registered:
     await registered.wait_until(lambda: call.codec == "G729", 5)
     assert (await leg.ask("BYE")).status == 200
     assert call.end_reason == "ended by the other side"
+
+
+async def test_an_acknowledgement_without_a_readable_answer_ends_the_call(registered: Phone, visiting: Node) -> None:
+    leg = Leg(visiting)
+    await leg.ring()
+    call = registered.calls.ringing
+    assert call is not None
+    registered.calls.answer(call)
+    await leg.final()
+    leg.acknowledge(101, b"nonsense")
+    await visiting.until(lambda: visiting.count("BYE") == 1)
+    assert call.state is CallState.ENDED
 
 
 async def test_answers_by_itself_when_told_to(registered: Phone, visiting: Node) -> None:

@@ -314,3 +314,11 @@ async def test_a_phone_falls_back_to_its_logout_profile_and_that_profiles_user(
     assert await shown(cluster, f"device={PHONE}&doLogout=true") == "Logout successful"
     assert cluster.state.device(PHONE).user_id == "lobby"
     assert "<userID>lobby</userID>\n<lastlogin>bmiller</lastlogin>" in await cluster.query(who)
+
+
+async def test_a_profile_is_chosen_after_an_emcc_login_by_extension(both: Any) -> None:
+    menu = await both.visiting.page(f"device={PHONE}&EMCC=true&loginType=DN&userid=3102&seq=24680")
+    assert [item.name for item in menu.items] == ["UDP-ksato", "UDP-ksato-assistant"]
+    assert b"Init:CallHistory" in (await both.visiting.client.get(menu.items[1].url)).body
+    session = both.home.state.home_session(PHONE)
+    assert (session.user_id, session.profile) == ("ksato", "UDP-ksato-assistant")

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,10 +159,8 @@ def test_a_signal_ends_a_phone_that_waits_for_orders(ready_file: Path) -> None:
         process.stdin.write(b"wait registered\n")
         process.stdin.flush()
         assert process.stdout.readline().startswith(b"registered:")
-        started = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 130
-        assert time.monotonic() - started < 5
 
 
 def test_boots_from_a_tftp_address_and_records_its_packets(nodes: dict[str, Any], tmp_path: Path) -> None:

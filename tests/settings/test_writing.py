@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from emcc_emu.settings.declaration import Duration, Settings
+from emcc_emu.settings.declaration import Duration, Rate, Settings
 from emcc_emu.settings.reading import read_record
 from emcc_emu.settings.writing import plain_settings
 
@@ -25,6 +25,7 @@ class Top(Settings, frozen=True, kw_only=True):
     main: Line = Line(number="1")
     wait_s: Duration = 90
     limit_s: Duration | None = None
+    rate_per_s: Rate = 1.25
     emcc: bool = True
 
 
@@ -37,6 +38,7 @@ def test_everything_is_spelt_as_in_a_file():
         "main": {"number": "1", "secret": ""},
         "wait": "90 s",
         "limit": "250 ms",
+        "rate": "75/min",
         "emcc": True,
     }
 

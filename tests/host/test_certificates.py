@@ -42,12 +42,16 @@ async def test_a_cluster_refuses_a_caller_whose_certificates_it_did_not_import(t
         await handshake(made(tmp_path, {"sanjose": ["tokyo"]}), "sanjose")
 
 
+def without_own_certificates(directory: Path) -> CertificateStore:
+    """A store in which sanjose trusts tokyo and has nothing to show."""
+    store = made(directory, {})
+    store.node_file("sanjose", "sj-pub").unlink()
+    store.trust_file("sanjose").write_bytes(store.trust_file("tokyo").read_bytes())
+    return store
+
+
 async def test_a_client_without_certificate_is_served(tmp_path: Path) -> None:
-    store = made(tmp_path, {"tokyo": ["tokyo"]})
-    for key in tmp_path.glob("sanjose/sj-*.pem"):
-        key.unlink()
-    (tmp_path / "sanjose" / "trust.pem").write_bytes((tmp_path / "tokyo" / "trust.pem").read_bytes())
-    await handshake(store, "sanjose")
+    await handshake(without_own_certificates(tmp_path), "sanjose")
 
 
 async def test_a_cluster_that_imported_nothing_refuses_the_other(tmp_path: Path) -> None:

@@ -6,14 +6,13 @@ It stands at its own address and speaks plain SIP, so that a foreign gateway may
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import random
 from collections import deque
 from typing import Any
 
 import structlog
 
-from emcc_emu.cluster.call_leg import is_ip_address
+from emcc_emu.cluster.gateway_call import GatewayCall
 from emcc_emu.cluster.gateway_media import answer_to, own_offer
 from emcc_emu.errors import SipInvalid, TransportError
 from emcc_emu.lab.model import Gateway as GatewayConfig
@@ -26,7 +25,7 @@ from emcc_emu.protocol.sip_server_transactions import InviteServerTransaction, S
 from emcc_emu.trace.recorder import Recorder
 from emcc_emu.wire import sdp, sip
 
-__all__ = ["MAX_GATEWAY_CALLS", "MAX_REMEMBERED_CALLS", "Gateway", "GatewayCall"]
+__all__ = ["MAX_GATEWAY_CALLS", "MAX_REMEMBERED_CALLS", "Gateway"]
 
 log = structlog.get_logger(__name__)
 
@@ -41,34 +40,6 @@ DEFAULT_RING_TIME_S = 0.02
 
 PRODUCT = "emcc-emu-gateway"
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO"
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class GatewayCall:
-    """One call through the gateway."""
-
-    called: str
-    """Digits that the cluster sent, or that a PSTN caller dialled."""
-    calling: str
-    calling_name: str
-    call_id: str
-    is_inbound: bool
-    """True for a call from the PSTN into the cluster."""
-    session_id: str = ""
-    started_at: float = 0.0
-    answered_at: float | None = None
-    ended_at: float | None = None
-    status: int = 0
-    """Final SIP status of its INVITE; 0 before."""
-    media: sdp.SessionDescription | None = None
-    """What the other side said last about its media."""
-    dialog: Dialog | None = None
-    flow: Flow | None = None
-
-    @property
-    def is_up(self) -> bool:
-        """Whether it has been answered and not ended."""
-        return self.answered_at is not None and self.ended_at is None
 
 
 class Gateway:
@@ -352,9 +323,10 @@ class Gateway:
 
     def hang_up(self, call: GatewayCall) -> None:
         """Send BYE for an answered call; nothing happens for another."""
-        if call.dialog is None or call.flow is None or not call.is_up:
+        target = call.target
+        if call.dialog is None or target is None or not call.is_up:
             return
-        self._live().send_request(call.dialog.request("BYE"), _target(call.dialog, call.flow), self.config.transport)
+        self._live().send_request(call.dialog.request("BYE"), target, self.config.transport)
         self._ended(call, call.status)
 
     # -- the list ------------------------------------------------------------------------------------------------
@@ -402,12 +374,3 @@ class Gateway:
     ) -> sip.SipResponse:
         lines = [("Server", PRODUCT), *(headers or ())]
         return sip.build_response(request, status, to_tag=to_tag, headers=lines, body=body)
-
-
-def _target(dialog: Dialog, flow: Flow) -> Address:
-    """Where the other side takes requests: its Contact, or whence it came when that names no address."""
-    try:
-        contact = sip.parse_uri(dialog.remote_target)
-    except SipInvalid:
-        return flow.remote
-    return (contact.host, contact.port or 5060) if is_ip_address(contact.host) else flow.remote

@@ -17,7 +17,7 @@ import contextlib
 import itertools
 import random
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -159,19 +159,20 @@ class EmccLab:
             InputError: they have mistakes; the text lists them.
         """
         name = f"fault {next(self._fault_numbers)}"
-        self.run(lambda: [cluster.set_fault(name, {"kind": kind, **values}) for cluster in self._clusters])
+        self.run(lambda: [cluster.set_fault(name, {"kind": kind, **values}) for cluster in self.clusters.values()])
         try:
             yield name
         finally:
-            self.run(lambda: [cluster.clear_faults(name) for cluster in self._clusters])
+            self.run(lambda: [cluster.clear_faults(name) for cluster in self.clusters.values()])
 
     def clear_faults(self, *names: str) -> None:
         """End these faults, those of the lab file included; all faults when none is named."""
-        self.run(lambda: [cluster.clear_faults(*names) for cluster in self._clusters])
+        self.run(lambda: [cluster.clear_faults(*names) for cluster in self.clusters.values()])
 
     @property
-    def _clusters(self) -> list[Cluster]:
-        return list(self._lab.clusters.values())
+    def clusters(self) -> Mapping[str, Cluster]:
+        """The running clusters by name. They live in the lab's loop: touch them by `call` and `run` only."""
+        return self._lab.clusters
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the lab's loop and wait for it."""

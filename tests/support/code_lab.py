@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
+from emcc_emu.cluster.cluster import Cluster
 from emcc_emu.lab.load import parse_lab
 from emcc_emu.lab.model import Lab
 from emcc_emu.net.http_client import HttpClient
@@ -104,6 +105,21 @@ class CodeLab:
     def __init__(self, lab: EmccLab) -> None:
         self.lab = lab
         self._seen = 0
+
+    def cluster(self, name: str) -> Cluster:
+        """A cluster, to be touched in the lab's loop only."""
+        return self.lab.clusters[name]
+
+    def ping_trunk(self, cluster: str) -> str:
+        """Have a cluster ping its EMCC trunk's peers anew; the trunk's status then."""
+        manager = self.cluster(cluster).call_manager
+
+        async def ping() -> str:
+            manager.trunks["emcc"].reset()
+            await manager.wait_trunks_pinged()
+            return str(manager.trunks["emcc"].status.value)
+
+        return self.lab.call(ping())
 
     def phone(self, language: Language) -> EmccPhone:
         """The registered phone whose user reads this language."""

@@ -158,6 +158,10 @@ class Registrar:
 
     def _register(self, node: SipNode, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
         contact = read_contact(request)
+        leaving = self._leaving(contact, request, flow)
+        if leaving is not None:
+            self._answer_zero_expires(node, leaving, contact, transaction, request, flow)
+            return
         device = self._identify(node, request, contact)
         number = sip.parse_uri(request.to.uri).user or ""
         if number not in {line.directory_number.lstrip("\\") for line in device.lines}:
@@ -172,6 +176,17 @@ class Registrar:
             self._register_other_line(known, transaction, request, contact, number)
             return
         self._bind(node, transaction, request, flow, device, contact, number, interval_s)
+
+    def _leaving(self, contact: ContactIdentity, request: sip.SipRequest, flow: Flow) -> Registration | None:
+        """The registration that a phone ends on the connection that made it.
+
+        Since then a login or logout may have given its device other lines, or taken the device away.
+        """
+        known = self._book.of_device(contact.device_name) if contact.device_name else None
+        asked_s = contact.expires_s if contact.expires_s is not None else request.expires
+        if known is None or asked_s != 0 or known.flow != flow or known.device.digest_user is not None:
+            return None
+        return known
 
     def _granted(self, request: sip.SipRequest, contact_expires_s: int | None) -> int:
         asked_s = contact_expires_s if contact_expires_s is not None else request.expires

@@ -124,6 +124,26 @@ async def test_expires_zero_unregisters_and_closes_the_connection(sites):
     assert (await asyncio.wait_for(phone.lost.get(), 5)) == phone.flow
 
 
+async def test_a_phone_unregisters_with_the_lines_that_it_had_before_a_login(sites):
+    await sites.start("sanjose")
+    site = sites["sanjose"]
+    phone = await sites.registered(site, CISCO)
+    await site.state.log_in(CISCO, "bmiller", "UDP-bmiller", 0.0)
+    assert (await phone.register(expires=0, is_full=False)).status == 200
+    assert not site.manager.is_registered(CISCO)
+
+
+async def test_a_visiting_phone_unregisters_although_its_session_and_its_device_are_gone(sites):
+    await sites.start()
+    home = sites["tokyo"]
+    await sites.log_in_across(sites["sanjose"], home, CISCO, "ayamada", "roaming-us")
+    phone = await sites.registered(home, CISCO, ip=sites["sanjose"].ip_of(CISCO))
+    await home.state.close_home_session(CISCO)
+    assert home.state.device(CISCO) is None
+    assert (await phone.register(expires=0, is_full=False)).status == 200
+    assert not home.manager.is_registered(CISCO)
+
+
 async def test_expires_zero_from_elsewhere_is_a_standby_keepalive(sites):
     await sites.start("sanjose")
     site = sites["sanjose"]

@@ -91,6 +91,11 @@ class FaultBoard:
             for fault in self._faults.values()
         )
 
+    @property
+    def story_count(self) -> int:
+        """How many stories are remembered."""
+        return len(self._counts) + len(self._transfers)
+
     # ------------------------------------------------------------------ what services ask
 
     def is_down(self, service: FaultService, node: str = "") -> bool:

@@ -73,8 +73,8 @@ def command(
     options = RunOptions(trace=kept, ephemeral=is_taken)
     lab = prepare_lab(lab, options, random.Random())
     console = Console(highlight=False)
-    results, phone_name = asyncio.run(_tell(lab, options, console))
-    _look_at_packets(lab, results, kept, console)
+    results, phone_name = asyncio.run(_tell(lab, options))
+    _look_at_packets(results, kept, console)
     if not no_ladder:
         _draw(kept, phone_name, console, with_options)
     is_ok = len(results) == len(STEPS) and all(result.ok for result in results)
@@ -85,7 +85,7 @@ def command(
     return 0 if is_ok else 1
 
 
-async def _tell(lab: Lab, options: RunOptions, console: Console) -> tuple[list[StepResult], str]:
+async def _tell(lab: Lab, options: RunOptions) -> tuple[list[StepResult], str]:
     """Run the lab and the story; stop at the first step that fails."""
     results: list[StepResult] = []
     begin_ns = time.time_ns()
@@ -113,7 +113,7 @@ async def _act(step: Step, story: Story, begin_ns: int) -> StepResult:
     return StepResult(step.title, ok, (end_ns - started_ns) / 1e6, detail, begin_ns, end_ns, story)
 
 
-def _look_at_packets(lab: Lab, results: list[StepResult], trace: Path, console: Console) -> None:
+def _look_at_packets(results: list[StepResult], trace: Path, console: Console) -> None:
     """Check every step that seemed to go well from its packets, and print the outcomes."""
     messages = [read_message(record) for record in open_trace(trace).records()]
     for number, (step, result) in enumerate(zip(STEPS, results, strict=False), start=1):

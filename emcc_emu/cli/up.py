@@ -139,7 +139,7 @@ class _Run:
             return
         with Live(console=self.console, refresh_per_second=4, screen=False) as live:
             while not stop.is_set():
-                live.update(draw_status(self.lab, await self.host.status()))
+                live.update(draw_status(await self.host.status()))
                 try:
                     async with asyncio.timeout(REFRESH_S):
                         await stop.wait()
@@ -160,7 +160,7 @@ class _Run:
             self.console.print(f"cluster {name}: runs again")
 
 
-def draw_status(lab: Lab, status: dict[str, Any]) -> RenderableType:
+def draw_status(status: dict[str, Any]) -> RenderableType:
     """The screen: one table per cluster."""
     return Group(*(_draw_cluster(name, entry) for name, entry in status.items()), Text("Ctrl-C stops the lab", "dim"))
 

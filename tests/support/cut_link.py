@@ -156,6 +156,7 @@ class World:
 
     async def call_for_help(self) -> None:
         """An emergency call goes out by the gateway of the cluster that the phone stands in."""
+        await self.home.call_manager.wait_trunks_pinged()
         gateway = self.visiting.call_manager.gateways["sanjose-gateway"]
         before = list(gateway.calls)
         call = await self.phone.dial("911")

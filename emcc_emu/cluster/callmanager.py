@@ -66,7 +66,7 @@ class CallManager:
         gate = DigestGate(rng, clock.now)
         self.registrar = Registrar(state, self._timers, gate, clock.time)
         self.trunks: dict[str, Trunk] = {
-            trunk.name: Trunk(trunk, config, lab, state, self._timers, rng) for trunk in config.trunks
+            trunk.name: Trunk(trunk, lab, state, self._timers, rng) for trunk in config.trunks
         }
         self.calls = CallControl(config, state, self.registrar, self.trunks, self._timers, clock.time)
         self.calls.routes = RouteFinder(state, self.registrar, self.trunks, self.calls.count_calls)

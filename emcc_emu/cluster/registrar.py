@@ -86,15 +86,20 @@ class Registrar:
         self._bodies = RegisterBodies()
         self._book = RegistrationBook()
         self._devices_of_digest_user: dict[str, list[str]] = {}
-        for phone in state.config.phones:
-            if phone.digest_user:
-                self._devices_of_digest_user.setdefault(phone.digest_user, []).append(phone.name)
+        self._index_digest_users()
+        state.config_listeners.append(lambda _: self._index_digest_users())
         self.on_change: Callable[[str, bool], None] | None = None
         """Called with device name and whether it is registered now, after each change."""
         self.on_unknown_phone: Callable[[str], None] | None = None
         """Called with the name of a device that is not configured and wants to register."""
         self.on_gone: Callable[[str], None] | None = None
         """Called with the device name when a registration has ended for good, or a new start has taken its place."""
+
+    def _index_digest_users(self) -> None:
+        self._devices_of_digest_user.clear()
+        for phone in self._state.config.phones:
+            if phone.digest_user:
+                self._devices_of_digest_user.setdefault(phone.digest_user, []).append(phone.name)
 
     # -- questions ------------------------------------------------------------------------------------------------
 

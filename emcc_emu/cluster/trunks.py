@@ -18,7 +18,7 @@ from emcc_emu.cluster.records import PSTN_ACCESS, RSVP_AGENT
 from emcc_emu.cluster.sip_node import SipNode
 from emcc_emu.cluster.wire_timers import WaitingItem, WireTimers
 from emcc_emu.errors import TransportError
-from emcc_emu.lab.model import ClusterConfig, Lab, TrunkConfig
+from emcc_emu.lab.model import Lab, TrunkConfig
 from emcc_emu.protocol.sip_flow import DEFAULT_PORT, Address, Flow
 from emcc_emu.protocol.sip_options_ping import (
     OptionsPing,
@@ -158,9 +158,8 @@ class Trunk:
 
     Args:
         config: The trunk as configured.
-        cluster: Its cluster.
         lab: Tells the SIP ports of other clusters' nodes; a remote cluster update brings addresses only.
-        state: Knows what the remote cluster updates brought.
+        state: Knows the cluster as it is configured now, and what the remote cluster updates brought.
         timers: Wakes the pings.
         rng: Spreads them.
     """
@@ -168,7 +167,6 @@ class Trunk:
     def __init__(
         self,
         config: TrunkConfig,
-        cluster: ClusterConfig,
         lab: Lab,
         state: ClusterState,
         timers: WireTimers,
@@ -176,11 +174,13 @@ class Trunk:
     ) -> None:
         self.config = config
         self.timers = timers
-        self._cluster = cluster
         self._state = state
         self._rng = rng
         self._port_of = {
-            node.address: node.ports.sip for other in lab.clusters if other.name != cluster.name for node in other.nodes
+            node.address: node.ports.sip
+            for other in lab.clusters
+            if other.name != state.config.name
+            for node in other.nodes
         }
         self._nodes: list[SipNode] = []
         self._peers: dict[Address, str] = {}
@@ -246,7 +246,7 @@ class Trunk:
 
     def start(self, nodes: list[SipNode]) -> None:
         """Run on the nodes of the trunk's CallManager group and begin to ping."""
-        pool = self._cluster.device_pools_by_name.get(self.config.device_pool)
+        pool = self._state.config.device_pools_by_name.get(self.config.device_pool)
         group = pool.call_manager_group if pool is not None else ()
         self._nodes = [node for node in nodes if not group or node.name in group]
         self.refresh_peers()
@@ -292,7 +292,7 @@ class Trunk:
                     yield (ip, self._port_of.get(ip, DEFAULT_PORT)), remote.cluster_id
 
     def _services(self) -> Iterator[tuple[str, str]]:
-        profile = self._cluster.intercluster_service_profile
+        profile = self._state.config.intercluster_service_profile
         if profile.pstn_access_active:
             yield PSTN_ACCESS, profile.pstn_access_trunk
         if profile.rsvp_agent_active:

@@ -19,6 +19,7 @@ from emcc_emu.cluster.database import Database
 from emcc_emu.cluster.records import PSTN_ACCESS, EmccSession, RemoteClusterStatus, RemoteLogin, RemoteService
 from emcc_emu.cluster.state import ClusterState
 from emcc_emu.cluster.trunks import Trunk
+from emcc_emu.lab.changes import Change
 from emcc_emu.lab.defaults import with_addresses
 from emcc_emu.lab.load import load_lab, parse_lab
 from emcc_emu.lab.model import ClusterConfig, Lab
@@ -66,6 +67,13 @@ class Site:
                 trunk.reset()
                 await trunk.wait_pinged()
         return trunk
+
+    async def reconfigure(self, section: str, **values: object) -> None:
+        """Change a section of the configuration while the cluster runs."""
+        config = msgspec.structs.replace(self.state.config, **values)
+        clusters = tuple(config if other.name == config.name else other for other in self.state.lab.clusters)
+        change = Change(section=section)
+        await self.state.reconfigure(change, msgspec.structs.replace(self.state.lab, clusters=clusters))
 
     async def next_record(self) -> object:
         """The next call record that is written."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 from sip_agents import Agent
 
 from emcc_emu.wire import remotecc
@@ -186,6 +187,25 @@ async def test_wrong_password_is_challenged_again_and_unknown_user_gets_404(site
     assert (await phone.register_with_digest("bmiller", "wrong")).status == 401
     assert (await phone.register_with_digest("nobody", "dg-7410")).status == 404
     assert not sites["sanjose"].manager.is_registered(THIRD_PARTY)
+
+
+async def test_a_third_party_phone_may_be_added_while_the_cluster_runs(sites):
+    await sites.start("sanjose")
+    site = sites["sanjose"]
+    known = next(phone for phone in site.config.phones if phone.name == THIRD_PARTY)
+    added = msgspec.structs.replace(known, name="SEP02AA000000F9", digest_user="tdavis")
+    await site.reconfigure("phones", phones=(*site.config.phones, added))
+    phone = await sites.phone(site, THIRD_PARTY)
+    assert (await phone.register_with_digest("tdavis", known.digest_password)).status == 200
+    assert site.manager.is_registered("SEP02AA000000F9")
+
+
+async def test_a_third_party_phone_that_is_deleted_registers_no_more(sites):
+    await sites.start("sanjose")
+    site = sites["sanjose"]
+    phone = await sites.phone(site, THIRD_PARTY)
+    await site.reconfigure("phones", phones=tuple(p for p in site.config.phones if p.name != THIRD_PARTY))
+    assert (await phone.register_with_digest("bmiller", "dg-7410")).status == 404
 
 
 async def test_message_summaries_can_be_turned_off(sites):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from sip_agents import Agent
 
@@ -122,3 +123,16 @@ async def test_options_from_a_trunk_peer_is_answered_200(sites):
     request.set("Max-Forwards", "0")
     response = await peer.ask(request, sites["sanjose"].address, "udp")
     assert (response.status, response.get("Content-Length")) == (200, "0")
+
+
+async def test_a_trunk_has_no_peers_while_its_service_is_not_active(sites):
+    await sites.start()
+    await sites.update_remote_clusters()
+    site = sites["sanjose"]
+    trunk = await site.trunk_reaches("emcc", TrunkStatus.FULL_SERVICE)
+    profile = site.state.config.intercluster_service_profile
+    for is_active in (False, True):
+        changed = msgspec.structs.replace(profile, pstn_access_active=is_active)
+        await site.reconfigure("intercluster_service_profile", intercluster_service_profile=changed)
+        site.manager.refresh_trunk_peers()
+        assert bool(trunk.peers) is is_active

@@ -37,7 +37,7 @@ CODE_ROWS = (
         "LOQ",
         "Unknown Error",
         "Something failed that no other code describes.",
-        "Nothing in a lab file leads here: it stands for a failure inside the service itself.",
+        "Set the fault {kind: service_error, service: em_service} for the visiting cluster and open the service.",
     ),
     CodeRow(
         1,
@@ -45,8 +45,8 @@ CODE_ROWS = (
         "Error on parsing",
         "The XML cannot be parsed or does not conform to the DTD; also when clusters of different releases meet and "
         "one sends what the other does not know.",
-        "Send a login whose userID stands before deviceName; or set a home cluster's version to 11.5 and log in "
-        "through a service with login_type DN.",
+        "Send a login whose userID stands before deviceName; or set version: '11.5' for the home cluster and log in "
+        "through a phone service with login_type: DN.",
         "Error on Parsing",
     ),
     CodeRow(
@@ -69,14 +69,14 @@ CODE_ROWS = (
         "LO",
         "Policy Validation error",
         "The request could not be checked against the login policy: database or cache trouble.",
-        "Inject a database error while the policy is read.",
+        "Set the fault {kind: database_error, operation: policy} and log in.",
     ),
     CodeRow(
         5,
         "LO",
         "Dev. logon disabled",
         "Enable Extension Mobility is off for the device; found when logging out.",
-        "Set enable_extension_mobility: false for a phone and send an API logout for it.",
+        "Set enable_extension_mobility: no for a phone and log it out: by the API, or by doLogout=true.",
         "Device logon disabled",
     ),
     CodeRow(
@@ -84,14 +84,15 @@ CODE_ROWS = (
         "LOQ",
         "Database Error",
         "The database raised an error in a query or while writing the login.",
-        "Inject a database error while a user logs in.",
+        "Set the fault {kind: database_error, operation: login} (or write, or query for queries) and log in.",
     ),
     CodeRow(
         7,
         "LO",
         "Logout Request Error",
         "The automatic logout could not be set at login, or not be removed at logout.",
-        "Inject a database error while the login duration is written.",
+        "Set the fault {kind: database_error, operation: automatic_logout} and send an API login with an "
+        "exclusiveDuration.",
         is_displayed=False,
     ),
     CodeRow(
@@ -106,14 +107,15 @@ CODE_ROWS = (
         "LOQ",
         "Dir. User Info Error",
         "Information about the user could be had neither from the cache nor from the database.",
-        "Inject a database error while an application is authenticated.",
+        "Set the fault {kind: service_down, service: directory} in the home cluster and log in one of its users from "
+        "the other cluster; or {kind: database_error, operation: user} and send an API request.",
     ),
     CodeRow(
         10,
         "LOQ",
         "User lacks app proxy rights",
         "The application acts for another user without belonging to Standard EM Authentication Proxy Rights.",
-        "Set em_proxy_rights: false for an application user and log somebody in with it; or let an end user log in "
+        "Set em_proxy_rights: no for an application user and log somebody in with it; or let an end user log in "
         "somebody else through the API.",
     ),
     CodeRow(
@@ -151,21 +153,21 @@ CODE_ROWS = (
         "LO",
         "Hoteling flag error",
         "The setting Enable Extension Mobility of the device could not be read.",
-        "Inject a database error while the device is read.",
+        "Set the fault {kind: database_error, operation: device} and log in.",
     ),
     CodeRow(
         21,
         "LO",
         "Hoteling Status error",
         "The login status of the device could not be read.",
-        "Inject a database error while the login status is read.",
+        "Set the fault {kind: database_error, operation: login_status} and log in.",
     ),
     CodeRow(
         22,
         "L",
         "Dev. logon disabled",
         "Enable Extension Mobility is off for the device; found when logging in or opening the service.",
-        "Set enable_extension_mobility: false for a phone and open the service on it.",
+        "Set enable_extension_mobility: no for a phone and open the service on it, or log in on it by the API.",
         "Device logon disabled",
     ),
     CodeRow(
@@ -188,14 +190,15 @@ CODE_ROWS = (
         "LO",
         "Busy, please try again",
         "As many logins and logouts are in progress as Maximum Concurrent Requests allows.",
-        "Set maximum_concurrent_requests: 1 and service_times.login_s: 1, then log two users in at once.",
+        "Set maximum_concurrent_requests: 1 in service_parameters and login: 1 s in service_times, then log two users"
+        " in at once.",
     ),
     CodeRow(
         27,
         "L",
         "Change Password",
         "The user's password has expired or must be changed first.",
-        "Nothing in a lab file leads here: passwords do not expire in a lab.",
+        "Set password_must_change: yes for a user and send an API login as that user.",
         is_displayed=False,
     ),
     CodeRow(
@@ -203,16 +206,17 @@ CODE_ROWS = (
         "LO",
         "Untrusted IP Error",
         "Validate IP Address is on, and the source of the request is no trusted address and no registered phone.",
-        "Set validate_ip_address: true and send a request from an address that is neither a phone's nor in "
-        "trusted_ips.",
+        "Set validate_ip_address: yes in service_parameters and open the service from an address that is neither a "
+        "registered phone's nor in trusted_ips.",
     ),
     CodeRow(
         29,
         "LO",
         "ris down-contact admin",
-        "Validate IP Address is on, and the RIS data collector cannot be asked whether the source is a "
-        "registered phone.",
-        "Set validate_ip_address: true and take the RIS data collector down.",
+        "Validate IP Address is on, and the RIS data collector cannot be asked whether the source is a registered "
+        "phone.",
+        "Set validate_ip_address: yes in service_parameters and the fault {kind: service_down, service: ris}, and "
+        "open the service from an address that is not in trusted_ips.",
         "RIS down-contact admin",
     ),
     CodeRow(
@@ -220,21 +224,23 @@ CODE_ROWS = (
         "LO",
         "Proxy not allowed",
         "Validate IP Address is on, Allow Proxy is off, and the request came through a proxy (Via header).",
-        "Set validate_ip_address: true and allow_proxy: false, and send a request with a Via header.",
+        "Set validate_ip_address: yes in service_parameters (allow_proxy stays no), and log in by a request with a "
+        "Via header.",
     ),
     CodeRow(
         31,
         "LO",
         "EMCC Not Activated for the user",
         "Enable Extension Mobility Cross Cluster is off for the user at home.",
-        "Set enable_emcc: false for a user and log in on a phone of another cluster.",
+        "Set enable_emcc: no for a user and log in on a phone of another cluster.",
     ),
     CodeRow(
         32,
         "LO",
         "Device does not support EMCC",
         "The model of the phone has no EMCC feature in the database of the visiting cluster.",
-        "Give a phone a model without EMCC and let it claim EMCC=true when a user of another cluster logs in.",
+        "Give a phone a model without EMCC, such as 7960, and send a login of a user of another cluster for it with "
+        "EMCC=true.",
     ),
     CodeRow(
         33,
@@ -248,14 +254,14 @@ CODE_ROWS = (
         "LO",
         "Visiting Cluster Information is not present in Home Cluster",
         "The home cluster has no remote cluster entry for the visiting cluster.",
-        "Leave the visiting cluster out of the home cluster's remote_clusters.",
+        "Set remote_clusters: {} in the home cluster, or leave the visiting cluster out of it, and log in there.",
     ),
     CodeRow(
         36,
         "LO",
         "No Remote Cluster",
         "The visiting cluster has no remote cluster entry at all.",
-        "Set remote_clusters: [] in the visiting cluster and log in a user of another cluster.",
+        "Set remote_clusters: {} in the visiting cluster and log in a user of another cluster.",
     ),
     CodeRow(
         37,
@@ -270,50 +276,52 @@ CODE_ROWS = (
         "EMCC Not Allowed",
         "The home cluster does not offer EMCC: it is off in its Intercluster Service Profile or for that remote "
         "cluster.",
-        "Set emcc_active: false in the intercluster_service_profile of the home cluster, or emcc: false in its entry "
-        "for the visiting cluster.",
+        "Set emcc: no in the home cluster's remote_clusters entry for the visiting cluster, and log in there.",
     ),
     CodeRow(
         39,
         "L",
         "Configuration Issue",
         "The home cluster names no Default TFTP Server for EMCC Login Device. The phone shows 201.",
-        'Set default_tftp_server: "" and backup_tftp_server: "" in the emcc parameters of the home cluster.',
+        "Set default_tftp_server: none and backup_tftp_server: none in the emcc parameters of the home cluster.",
     ),
     CodeRow(
         40,
         "L",
         "No Response from Remote Host",
         "A remote cluster that might be the user's home did not answer. The phone shows 23.",
-        "Cut the link between the clusters, or stop the home cluster, and log in one of its users.",
+        "Set the fault {kind: link_cut, link: [visiting, home]} after the start, and log in a user of the home "
+        "cluster.",
     ),
     CodeRow(
         41,
         "L",
         "PIN change is required",
         "The user must change the PIN at the next login; the phone gets the form for it.",
-        "Set pin_must_change: true for a user and log in.",
+        "Set pin_must_change: yes for a user and log in.",
     ),
     CodeRow(
         42,
         "LOU",
         "Invalid ClusterID",
         "The ID of a remote cluster entry is not the ID of the cluster that answers at its address.",
-        "Give a remote cluster entry a cluster_id that is not the one of the cluster at its fully_qualified_name.",
+        "Give a remote cluster entry of the visiting cluster a Cluster ID that the cluster at its "
+        "fully_qualified_name does not have, and log in a user of that cluster.",
     ),
     CodeRow(
         43,
         "L",
         "Device Security mode error",
         "The security profile of the EMCC base devices is not non-secure.",
-        "Set device_security_mode: encrypted for the base_devices of the home cluster.",
+        "Set device_security_mode: encrypted for the base_devices of the home cluster and log in.",
     ),
     CodeRow(
         44,
         "L",
         "Configuration Issue",
-        "The home cluster finds its own Cluster ID unusable. The phone shows 201.",
-        "Nothing in a lab file leads here: Cluster IDs are checked when the file is read.",
+        "The home cluster still has the Cluster ID that every cluster is delivered with. The phone shows 201.",
+        "Set cluster_id: StandAloneCluster, the product's default, for the home cluster, and log in one of its users "
+        "from another.",
     ),
     CodeRow(
         45,
@@ -321,14 +329,15 @@ CODE_ROWS = (
         "Remote Cluster version not supported",
         "A secure phone of a mixed-mode cluster from 9.x on meets a home cluster of 8.x.",
         "Set version: 8.6 for the home cluster, security_mode: mixed for the visiting one, and device_security_mode: "
-        "encrypted for the phone.",
+        "encrypted for the phone, and log in.",
     ),
     CodeRow(
         46,
         "L",
         "Remote Cluster security mode not supported",
         "A secure phone of a mixed-mode cluster meets a home cluster that is non-secure.",
-        "Set security_mode: mixed for the visiting cluster only, and device_security_mode: encrypted for the phone.",
+        "Set security_mode: mixed for the visiting cluster only, and device_security_mode: encrypted for the phone, "
+        "and log in.",
     ),
     CodeRow(
         47,
@@ -342,9 +351,10 @@ CODE_ROWS = (
         201,
         "L",
         "Authentication Error",
-        "User ID or PIN of a local user is wrong; for a user of another cluster also: EMCC is off in the Intercluster "
-        "Service Profile of the visiting cluster.",
-        "Log in a local user with a wrong PIN.",
+        "User ID or PIN of a local user is wrong; for a user of another cluster also: EMCC is off in the Intercluster"
+        " Service Profile of the visiting cluster.",
+        "Log in a local user with a wrong PIN; or set emcc_active: no in the intercluster_service_profile of the "
+        "visiting cluster and log in a user of another.",
     ),
     CodeRow(
         202,
@@ -358,14 +368,14 @@ CODE_ROWS = (
         "L",
         "Directory server error",
         "The user store could not be asked whether the PIN is right.",
-        "Inject a database error while the PIN of a local user is checked.",
+        "Set the fault {kind: service_down, service: directory} and log in a local user.",
     ),
     CodeRow(
         205,
         "LO",
         "User Profile Absent",
         "No device profile belongs to the local user, or the profiles cannot be read.",
-        "Give a local user no profiles and log in.",
+        "Give a local user no profiles and log in; or set the fault {kind: database_error, operation: user_profile}.",
     ),
     CodeRow(
         207,
@@ -380,22 +390,24 @@ CODE_ROWS = (
         "EMService Connection Error",
         "EMApp reaches no EMService of its cluster, or the visiting EMService does not reach the known home: service "
         "stopped, network down, certificate not trusted.",
-        "Stop the EM service of the visiting cluster, or cut the link between the clusters and log out a "
-        "visiting user.",
+        "Set the fault {kind: service_down, service: em_service} in the visiting cluster, or {kind: link_refused, "
+        "link: [visiting, home]} after the start; or set certificates_imported: no in a remote_clusters entry of "
+        "either.",
     ),
     CodeRow(
         210,
         "LO",
         "Init Fail-Contact Admin",
         "EMApp failed to start properly, for instance without a database.",
-        "Inject a database error while EMApp starts.",
+        "Set the fault {kind: database_error, operation: start} in the lab file and open the service.",
     ),
     CodeRow(
         211,
         "LO",
         "EMCC Not Activated",
         "PSTN Access is off in the Intercluster Service Profile of the visiting cluster.",
-        "Set pstn_access_active: false in the intercluster_service_profile of the visiting cluster.",
+        "Set pstn_access_active: no in the intercluster_service_profile of the visiting cluster and log in a user of "
+        "another.",
     ),
     CodeRow(
         212,
@@ -409,7 +421,7 @@ CODE_ROWS = (
         "LO",
         "Device does not support EMCC",
         "A user of another cluster tries to log in on a phone that does not say EMCC=true.",
-        "Log in a user of another cluster through a service URL without EMCC=#EMCC#.",
+        "Log in a user of another cluster through a phone service with with_emcc: no.",
     ),
     CodeRow(
         215,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import yaml
 from code_lab import CodeLab, Language, code_lab
 
 from emcc_emu.rules.codes import CODES, displays, message_of
@@ -306,3 +307,23 @@ def test_the_table_of_codes_promises_what_the_phones_show(language: Language) ->
             assert case.text(language) in displays(CODES[case.code], language).split(" / ")
     shown = {case.code for case in CASES}
     assert {code for code in CODES if displays(CODES[code], language)} - shown == {3, 8, 10, 212}
+
+
+def leaf_keys(tree: dict[str, Any]) -> set[str]:
+    """The settings that a change sets, without the groups and names above them."""
+    keys: set[str] = set()
+    for key, value in tree.items():
+        keys |= leaf_keys(value) if isinstance(value, dict) and value else {key}
+    return keys
+
+
+@pytest.mark.parametrize("case", CASES, ids=[str(case.code) for case in CASES])
+def test_the_table_of_codes_names_the_setting_or_the_fault_that_was_used_here(case: Case) -> None:
+    told = CODES[case.code].provoke
+    if case.fault is not None and case.fault.get("operation") not in ("any", "write"):
+        assert f"kind: {case.fault['kind']}" in told
+        for field in ("operation", "service"):
+            assert field not in case.fault or f"{field}: {case.fault[field]}" in told
+    if "12.0" not in case.changes:
+        for key in leaf_keys(yaml.safe_load(case.changes) or {}) - {"cluster"}:
+            assert key in told

@@ -40,7 +40,7 @@ class PhoneTiming:
     refresh_delta_s: float = 5.0
     """`timerRegisterDelta`: how long before its end a registration is refreshed."""
 
-    sip: SipTimers = SipTimers()
+    sip: SipTimers = dataclasses.field(default_factory=SipTimers)
     """Timers of its SIP transactions; the phone gives a silent node up after its `timeout_s`."""
 
     max_retry_after_s: float = 300.0

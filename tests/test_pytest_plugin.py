@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRATCH = '''
+SCRATCH = """
 import ssl
 import urllib.parse
 import urllib.request
@@ -51,7 +51,7 @@ def test_labs_run_side_by_side(start_emcc_lab):
 @pytest.mark.emcc_lab("one.yaml")
 def test_a_mark_names_the_lab(emcc_lab):
     assert list(emcc_lab.ready.clusters) == ["paris"]
-'''
+"""
 
 
 def test_a_scratch_project_uses_the_fixture_with_a_blocking_client(tmp_path: Path) -> None:

@@ -81,6 +81,17 @@ def test_a_cluster_whose_process_dies_is_reported_and_stays_down(tmp_path: Path)
         assert process.wait(timeout=5) == 1
 
 
+def test_a_cluster_whose_process_dies_is_started_again_where_that_was_asked_for(tmp_path: Path) -> None:
+    with lab_running(tmp_path, "--restart") as (process, ready):
+        victim = next(pid for pid in children_of(process) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(victim, signal.SIGKILL)
+        assert process.stdout is not None
+        assert any("runs again" in line for line in process.stdout)
+        assert None not in status_of(ready).values()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 1
+
+
 def test_state_is_kept_where_it_was_asked_for(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with lab_running(tmp_path, "--state", str(state)) as (process, ready):

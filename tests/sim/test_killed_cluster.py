@@ -118,7 +118,7 @@ async def settled(host: LabHost) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while any([entry["open_intents"] for entry in (await host.status()).values()]):
             for name in host.cluster_names:
-                await host.ask(name, "settle")
+                await host.ask(name, "update_remote_clusters")
 
 
 @pytest.mark.parametrize("victim", ["tokyo", "sanjose"], ids=["home", "visiting"])

@@ -127,7 +127,7 @@ class Registrar:
         Raises:
             SipInvalid: With the final answer of a refusal; the caller sends it.
         """
-        known = self._book.of_call_id(request.headers.get("Call-ID") or "")
+        known = self._book.of_call_id(request.get("Call-ID") or "")
         node.endpoint.respond(transaction, node.trying(request))
         if known is not None and self._is_refresh(known, node, request, flow):
             self._refresh(known, transaction, request)
@@ -140,13 +140,12 @@ class Registrar:
                 raise
 
     def _is_refresh(self, known: Registration, node: SipNode, request: sip.SipRequest, flow: Flow) -> bool:
-        headers = request.headers
         return (
             known.flow == flow
             and known.node is node
             and not request.body
-            and headers.get("Contact") == known.contact_line
-            and headers.get("Expires") != "0"
+            and request.get("Contact") == known.contact_line
+            and request.get("Expires") != "0"
             and known.device is self._state.device(known.device.name)
             and known.device.digest_user is None
             and not known.other_lines

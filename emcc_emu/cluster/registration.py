@@ -59,7 +59,7 @@ def read_contact(request: sip.SipRequest) -> ContactIdentity:
     Raises:
         SipInvalid: 400 for `Contact: *`, which Unified CM does not support, for none, and for a broken one.
     """
-    written = request.headers.lines("Contact")
+    written = request.get_lines("Contact")
     if len(written) == 1 and (usual := _USUAL_CONTACT.fullmatch(written[0])) is not None:
         uri, host, port, device_name = usual.groups()
         if int(port) <= MAX_PORT:

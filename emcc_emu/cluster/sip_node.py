@@ -81,7 +81,7 @@ class SipNode:
         with_server: bool = True,
     ) -> sip.WrittenResponse:
         """The same as `reply` for any request but INVITE, at half the cost: it can be sent but not be looked at."""
-        tag = to_tag if to_tag is not None else self.stable_tag(request.headers.get("Call-ID") or "")
+        tag = to_tag if to_tag is not None else self.stable_tag(request.get("Call-ID") or "")
         server = self.identity.product if with_server else None
         return _write_response(request, status, tag, self.date(), server, headers, body)
 
@@ -107,7 +107,7 @@ class SipNode:
             body: The body.
             with_server: False leaves the Server header out.
         """
-        tag = to_tag if to_tag is not None else self.stable_tag(request.headers.get("Call-ID") or "")
+        tag = to_tag if to_tag is not None else self.stable_tag(request.get("Call-ID") or "")
         server = self.identity.product if with_server else None
         return _response(request, status, reason, tag, self.date(), server, headers, body)
 
@@ -164,7 +164,7 @@ class SipNode:
 
 def is_in_dialog(request: sip.SipRequest) -> bool:
     """Whether To has a tag; without taking the usual To apart, which ends with its URI."""
-    to = request.headers.get("To") or ">"
+    to = request.get("To") or ">"
     return to[-1:] != ">" and request.to.tag is not None
 
 
@@ -184,19 +184,17 @@ def _write_response(
     body: bytes,
 ) -> sip.WrittenResponse:
     """The bytes of a response: every OPTIONS and REGISTER of every peer comes through here."""
-    keys, _, values = request.headers.columns()
-    via = values[keys.index("via")]
-    if keys.count("via") > 1:
-        via = "\r\nVia: ".join(request.headers.lines("Via"))
-    to = values[keys.index("to")]
+    get = request.get
+    via = "\r\nVia: ".join(request.get_lines("Via"))
+    to = get("To")
     if tag is not None and not is_in_dialog(request):
         to = f"{to};tag={tag}"
     server_line = f"Server: {server}\r\n" if server is not None else ""
     more = "".join([f"{name}: {value}\r\n" for name, value in headers])
     head = (
-        f"SIP/2.0 {status} {sip.reason_phrase(status)}\r\nVia: {via}\r\nFrom: {values[keys.index('from')]}\r\n"
-        f"To: {to}\r\nDate: {date}\r\nCall-ID: {values[keys.index('call-id')]}\r\n{server_line}"
-        f"CSeq: {values[keys.index('cseq')]}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+        f"SIP/2.0 {status} {sip.reason_phrase(status)}\r\nVia: {via}\r\nFrom: {get('From')}\r\n"
+        f"To: {to}\r\nDate: {date}\r\nCall-ID: {get('Call-ID')}\r\n{server_line}"
+        f"CSeq: {get('CSeq')}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
     )
     return sip.WrittenResponse(status, head.encode("utf-8", "surrogateescape") + body)
 

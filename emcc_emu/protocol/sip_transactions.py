@@ -320,12 +320,11 @@ class TransactionLayer(TransactionHost):
         return transaction
 
     def _is_merged(self, transaction: ServerTransaction, request: SipRequest) -> bool:
-        keys, _, values = request.headers.columns()  # it is valid, so these fields are there
-        if "tag=" in values[keys.index("to")].lower():  # cheap, and errs only for a To that is odd on purpose
+        get = request.get
+        if "tag=" in (get("To") or "").lower():  # cheap, and errs only for a To that is odd on purpose
             return False
-        from_tag = values[keys.index("from")].rpartition("tag=")[2]
-        # RFC 3261 section 8.2.2.2
-        merge_key = f"{values[keys.index('call-id')]} {values[keys.index('cseq')]} {from_tag}"
+        from_tag = (get("From") or "").rpartition("tag=")[2]
+        merge_key = f"{get('Call-ID')} {get('CSeq')} {from_tag}"  # RFC 3261 section 8.2.2.2
         if merge_key in self._merged:
             return True
         self._merged[merge_key] = transaction

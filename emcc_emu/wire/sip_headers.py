@@ -112,6 +112,14 @@ class Headers:
         headers._views = {}
         return headers
 
+    @classmethod
+    def from_lines(cls, lines: Iterable[str]) -> Headers:
+        """Split header lines that are known to be well formed: a name, a colon, a value, no folding."""
+        parts = [line.partition(":") for line in lines]
+        names = [name for name, _, _ in parts]
+        keys = [KNOWN_KEYS.get(name) or header_key(name) for name in names]
+        return cls.from_columns(keys, names, [value.strip(" \t") for _, _, value in parts])
+
     def get(self, name: str, default: str | None = None) -> str | None:
         """Value of the first line called `name`, or `default`."""
         try:

@@ -101,14 +101,19 @@ class SipMessage:
     give None or an empty list when it is missing.
     """
 
-    __slots__ = ("body", "defects", "headers", "version")
+    __slots__ = ("_headers", "body", "defects", "version")
 
-    headers: Headers
+    _headers: Headers
     body: bytes
     version: str
     """`SIP/2.0`, or what the peer wrote instead (505 is the answer)."""
     defects: tuple[str, ...]
     """What the parser had to bend to read the message; empty for a clean one. Validation answers 400 to any."""
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields."""
+        return self._headers
 
     @property
     def start_line(self) -> str:
@@ -118,6 +123,10 @@ class SipMessage:
     def get(self, name: str) -> str | None:
         """Value of the first line of a header, None when there is none."""
         return self.headers.get(name)
+
+    def get_lines(self, name: str) -> list[str]:
+        """Values of all lines of a header, unsplit."""
+        return self.headers.lines(name)
 
     def get_all(self, name: str) -> list[str]:
         """All values of a header, merged over lines and comma lists, in order."""
@@ -163,7 +172,10 @@ class SipMessage:
     @property
     def call_id(self) -> str:
         """Call-ID."""
-        return _required(self.headers, "Call-ID")
+        call_id = self.get("Call-ID")
+        if not call_id:
+            raise SipInvalid("Missing Call-ID")
+        return call_id
 
     @property
     def contacts(self) -> list[NameAddr]:
@@ -280,7 +292,7 @@ class SipRequest(SipMessage):
         defects: tuple[str, ...] = (),
     ) -> None:
         # The base class's work, repeated because a call is a twentieth of parsing a message.
-        self.headers = headers if headers.__class__ is Headers else Headers(headers)
+        self._headers = headers if headers.__class__ is Headers else Headers(headers)
         self.body = body
         self.version = version
         self.defects = defects
@@ -314,7 +326,7 @@ class SipResponse(SipMessage):
         version: str = SIP_VERSION,
         defects: tuple[str, ...] = (),
     ) -> None:
-        self.headers = headers if headers.__class__ is Headers else Headers(headers)
+        self._headers = headers if headers.__class__ is Headers else Headers(headers)
         self.body = body
         self.version = version
         self.defects = defects

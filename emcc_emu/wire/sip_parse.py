@@ -13,6 +13,7 @@ from emcc_emu.errors import SipUnparsable
 from emcc_emu.wire.sip_headers import KNOWN_KEYS, Headers, header_key
 from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest, SipResponse
 from emcc_emu.wire.sip_text import is_token, shown
+from emcc_emu.wire.sip_usual import recognise
 
 __all__ = ["MAX_HEADER_LINES", "MAX_LINE_CHARS", "MAX_MESSAGE_BYTES", "is_keepalive", "parse_message"]
 
@@ -45,12 +46,11 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
     """
     if data[:1] in b"\r\n":
         data = data.lstrip(b"\r\n")
-    end = data.find(b"\r\n\r\n")
-    defects: list[str] = []
-    if end < 0:
-        defects.append("Missing empty line after the header fields")
-        end = len(data)
-    head = data[:end].decode("utf-8", "surrogateescape")
+    start, blank_line, body = data.partition(b"\r\n\r\n")
+    head = start.decode("utf-8", "surrogateescape")
+    if blank_line and (usual := recognise(head, body)) is not None:
+        return usual
+    defects = [] if blank_line else ["Missing empty line after the header fields"]
     lines = head.split("\r\n")
     breaks = len(lines) - 1
     if head.count("\n") != breaks or head.count("\r") != breaks:
@@ -59,7 +59,6 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
     if len(lines) > MAX_HEADER_LINES or len(head) > MAX_LINE_CHARS:
         lines = _bound(lines, defects)
     headers = _split_headers(lines, defects)
-    body = data[end + 4 :]
     if body:
         length = headers.get("Content-Length")
         if length is not None and length.isdecimal() and len(length) < 9 and int(length) < len(body):

@@ -1,7 +1,8 @@
-"""The form that nearly all SIP requests have, recognised in one pass; every other request is judged rule by rule.
+"""The form that nearly all SIP requests have, recognised at one look; every other request is split and judged in full.
 
-What is recognised here keeps the rules of RFC 3261 by construction: each pattern is narrower than the grammar. So the
-few microseconds of one look replace the many of `sip_validate`, for requests that would pass there anyway.
+What is recognised keeps the rules of RFC 3261 by construction: the pattern is narrower than the grammar, each field is
+there once, the length is right, and nothing is asked for by Route, Require or Proxy-Require. One look costs a third of
+splitting the header fields and judging them one by one, and a busy registrar or a pinged trunk does little else.
 """
 
 from __future__ import annotations
@@ -9,57 +10,136 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from emcc_emu.wire.sip_fields import USUAL_VIA
+from emcc_emu.wire.sip_fields import BRANCH_COOKIE, CSeq, Via
+from emcc_emu.wire.sip_headers import Headers
 from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest
 
-__all__ = ["USUAL_ADDRESS", "USUAL_REQUEST_URI", "has_usual_form"]
+__all__ = ["USUAL_ADDRESS", "USUAL_REQUEST_URI", "UsualRequest", "recognise"]
+
+MAX_HEAD_CHARS: Final = 8192
+MAX_FIELDS: Final = 60
 
 _TOKEN: Final = r"[A-Za-z0-9\-.!%*_+`'~]++"
-_HOST: Final = r"[A-Za-z0-9][A-Za-z0-9.\-]*+(?::(?:[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
-_URI: Final = rf"sips?:(?:[A-Za-z0-9\-._+*]++@)?{_HOST}(?:;(?:transport|user)=[a-z]++)*+"
-
-USUAL_REQUEST_URI: Final = re.compile(_URI)
-USUAL_ADDRESS: Final = re.compile(
-    rf'(?:"[^"\\<>]*+" ?|[A-Za-z0-9\-._]++ ?)?<{_URI}>(?:;tag={_TOKEN}|;\+[a-z0-9.!]++="[^"\\]*+")*+'
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9.\-]*+"
+_PORT: Final = r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_URI: Final = rf"sips?:(?:[A-Za-z0-9\-._+*]++@)?{_NAME}(?::(?:{_PORT}))?(?:;(?:transport|user)=[a-z]++)*+"
+_ADDRESS: Final = (
+    rf'(?:"[^"\\<>\r\n]*+" ?|[A-Za-z0-9\-._]++ ?)?<{_URI}>(?:;tag={_TOKEN}|;\+[a-z0-9.!]++="[^"\\\r\n]*+")*+'
 )
+USUAL_REQUEST_URI: Final = re.compile(_URI)
+USUAL_ADDRESS: Final = re.compile(_ADDRESS)
 """The form nearly every From, To and Contact has."""
 
-_MANDATORY: Final = (
-    ("via", USUAL_VIA.fullmatch),
-    ("from", USUAL_ADDRESS.fullmatch),
-    ("to", USUAL_ADDRESS.fullmatch),
-    ("call-id", re.compile(rf"{_TOKEN}(?:@{_TOKEN})?").fullmatch),
-)
-_OPTIONAL: Final = (
-    ("contact", USUAL_ADDRESS.fullmatch),
-    ("max-forwards", re.compile(r"[0-9]{1,2}").fullmatch),
-    ("expires", re.compile(r"[0-9]{1,9}").fullmatch),
-)
-_UNUSUAL: Final = frozenset(("route", "record-route"))
+_FIELDS: Final = {
+    "Via": rf"SIP/2\.0/(?P<transport>UDP|TCP|TLS) (?P<host>{_NAME})(?::(?P<port>{_PORT}))?"
+    rf";branch=(?P<branch>{BRANCH_COOKIE}{_TOKEN})(?P<rport>;rport)?",
+    "From": _ADDRESS,
+    "To": _ADDRESS,
+    "Call-ID": rf"{_TOKEN}(?:@{_TOKEN})?",
+    "CSeq": r"(?P<number>[0-9]{1,9}) (?P=method)",
+    "Content-Length": r"(?:0|[1-9][0-9]{0,4})",
+    "Contact": _ADDRESS,
+    "Max-Forwards": r"[0-9]{1,2}",
+    "Expires": r"[0-9]{1,9}",
+    "Content-Type": r"[^\r\n]++",
+}
+"""What the fields that matter look like, each at most once; the first six have to be there."""
+_NOT_OTHER: Final = "|".join((*_FIELDS, "Route", "Record-Route", "Require", "Proxy-Require", "[a-z]"))
+_OTHER: Final = rf"(?!(?i:{_NOT_OTHER}) ?:)[A-Za-z][A-Za-z\-]*+: [^\r\n]*+"
 
 
-def has_usual_form(request: SipRequest) -> bool:
-    """Whether the request is well formed in the usual way, each field there once; False says nothing against it.
+def _group(field: str) -> str:
+    return field.replace("-", "_")
 
-    It then has a Content-Length, which is right.
+
+def _head() -> re.Pattern[str]:
+    """The whole head of a usual request; each field's value is the group of its name."""
+    pattern = rf"(?P<method>[A-Z]++) (?P<uri>{_URI}) SIP/2\.0(?:\r\n(?:"
+    for field, form in _FIELDS.items():
+        number = pattern.count("(?P<") + 1
+        once = f"(?({number})(?!))"  # once that group has matched, it cannot match again
+        pattern += f"{field}: {once}(?P<{_group(field)}>{form})|"
+    return re.compile(rf"{pattern}{_OTHER})(?=\r|\Z)){{6,{MAX_FIELDS}}}+")
+
+
+_HEAD: Final = _head()
+_MANDATORY: Final = tuple(_HEAD.groupindex[_group(field)] for field in list(_FIELDS)[:6])
+_GROUPS: Final = {field: _HEAD.groupindex[_group(field)] for field in _FIELDS}
+
+
+class UsualRequest(SipRequest):
+    """A request of the usual form; its header fields are split when somebody asks for more than the main ones.
+
+    Args:
+        found: What was recognised, over the whole head.
+        body: Its body.
     """
-    keys, _, values = request.headers.columns()
-    fields = dict(zip(keys, values))  # noqa: B905 (hot, equal by construction)
-    if len(fields) != len(keys) or request.defects or request.version != SIP_VERSION:
-        return False
-    for name, form in _MANDATORY:
-        if name not in fields or form(fields[name]) is None:
-            return False
-    for name, form in _OPTIONAL:
-        if name in fields and form(fields[name]) is None:
-            return False
-    number, _, method = fields.get("cseq", "").partition(" ")
-    return (
-        method == request.method
-        and number.isdecimal()
-        and number.isascii()
-        and len(number) < 10
-        and fields.get("content-length") == str(len(request.body))
-        and fields.keys().isdisjoint(_UNUSUAL)
-        and USUAL_REQUEST_URI.fullmatch(request.uri) is not None
-    )
+
+    __slots__ = ("_found", "_top_via")
+
+    def __init__(self, found: re.Match[str], body: bytes) -> None:
+        self.method = found["method"]
+        self.uri = found["uri"]
+        self.body = body
+        self.version = SIP_VERSION
+        self.defects = ()
+        self._found: re.Match[str] | None = found
+        self._top_via: Via | None = None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has had the chance to change a header field: then it keeps the rules."""
+        return self._found is not None
+
+    @property
+    def headers(self) -> Headers:
+        """Its header fields; from here on they may change, and what was recognised counts no more."""
+        if self._found is not None:
+            self._headers = Headers.from_lines(self._found.string.split("\r\n")[1:])
+            self._found = None
+        return self._headers
+
+    def get(self, name: str) -> str | None:
+        found = self._found
+        if found is not None and name in _GROUPS:
+            return found[_GROUPS[name]]
+        return self.headers.get(name)
+
+    def get_lines(self, name: str) -> list[str]:
+        found = self._found
+        if found is not None and name in _GROUPS:
+            value = found[_GROUPS[name]]
+            return [] if value is None else [value]
+        return self.headers.lines(name)
+
+    @property
+    def via(self) -> Via:
+        found = self._found
+        if found is None:
+            return super().via
+        if self._top_via is None:
+            transport, host, port, branch, rport = found.group("transport", "host", "port", "branch", "rport")
+            params = {"branch": branch, "rport": None} if rport else {"branch": branch}
+            self._top_via = Via(transport, host, int(port) if port else None, params)
+        return self._top_via
+
+    @property
+    def cseq(self) -> CSeq:
+        return CSeq(int(self._found["number"]), self.method) if self._found is not None else super().cseq
+
+    @property
+    def expires(self) -> int | None:
+        if self._found is None:
+            return super().expires
+        text = self._found["Expires"]
+        return None if text is None else int(text)
+
+
+def recognise(head: str, body: bytes) -> UsualRequest | None:
+    """The request with this head (start line and header fields, no empty line) and body, if it is of the usual form."""
+    if len(head) > MAX_HEAD_CHARS:
+        return None
+    found = _HEAD.fullmatch(head)
+    if found is None or None in found.group(*_MANDATORY) or int(found["Content_Length"]) != len(body):
+        return None
+    return UsualRequest(found, body)

@@ -17,7 +17,7 @@ from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest, SipResponse
 from emcc_emu.wire.sip_parse import MAX_MESSAGE_BYTES
 from emcc_emu.wire.sip_text import shown, split_comma_list, split_params
 from emcc_emu.wire.sip_uri import parse_uri, split_name_addr, uri_scheme
-from emcc_emu.wire.sip_usual import USUAL_ADDRESS, USUAL_REQUEST_URI, has_usual_form
+from emcc_emu.wire.sip_usual import USUAL_ADDRESS, USUAL_REQUEST_URI, UsualRequest
 
 __all__ = ["CUCM_ALLOW", "CUCM_POLICY", "KNOWN_METHODS", "RequestPolicy", "validate_request", "validate_response"]
 
@@ -93,10 +93,11 @@ def validate_request(request: SipRequest, *, stream: bool = False, policy: Reque
         SipUnparsable: The request is dropped: its Via cannot carry an answer, or it is an ACK.
     """
     try:
-        if not has_usual_form(request):
+        is_usual = isinstance(request, UsualRequest) and request.is_untouched
+        if not is_usual:
             _check_form(request, policy)
             _check_length(request, stream)
-        _check_ability(request, policy)
+        _check_ability(request, policy, is_usual)
     except SipInvalid as error:
         if request.method == "ACK":
             raise SipUnparsable(f"ACK: {error}") from error
@@ -205,21 +206,21 @@ def _check_length(request: SipRequest, stream: bool) -> None:
         raise SipInvalid(f"Content-Length {declared} is more than the body")
 
 
-def _check_ability(request: SipRequest, policy: RequestPolicy) -> None:
+def _check_ability(request: SipRequest, policy: RequestPolicy, is_usual: bool) -> None:
     """Method, URI scheme, options and body against what this element handles."""
     method = request.method
     if method not in policy.allowed_methods:
         status = 405 if method in KNOWN_METHODS else 501
         raise SipInvalid(f"Method {shown(method)}", status, (("Allow", policy.allow),))
-    scheme = request.uri.partition(":")[0]
-    if scheme.lower() not in _SCHEMES:
-        raise SipInvalid(f"URI scheme {shown(scheme)}", status=416)
-    keys, _, _ = request.headers.columns()
-    if method not in ("ACK", "CANCEL") and ("require" in keys or "proxy-require" in keys):
-        _check_options(request, policy)
+    if not is_usual:  # a usual one has a SIP URI and requires nothing
+        scheme = request.uri.partition(":")[0]
+        if scheme.lower() not in _SCHEMES:
+            raise SipInvalid(f"URI scheme {shown(scheme)}", status=416)
+        if method not in ("ACK", "CANCEL"):
+            _check_options(request, policy)
     if request.body:
         _check_body(request, policy)
-    if method == "INVITE" and "accept" in keys:
+    if method == "INVITE" and "Accept" in request.headers:
         _check_accept(request)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from emcc_emu.errors import SipUnparsable
 from emcc_emu.wire import sip
-from emcc_emu.wire.sip_usual import has_usual_form
+from emcc_emu.wire.sip_usual import UsualRequest
 
 CONTACT = '<sip:2001@203.0.113.7:51001;transport=tcp>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-02aa00000001>"'
 REGISTER = (
@@ -31,13 +31,23 @@ def changed(old: str, new: str) -> sip.SipRequest:
     return message
 
 
+@pytest.mark.parametrize("port", [1, 5060, 9999, 10000, 59999, 60999, 64999, 65499, 65535])
+def test_any_port_is_usual(port):
+    message = changed(":51001;branch", f":{port};branch")
+    assert is_usual(message) and message.via.port == port
+
+
+def is_usual(message: object) -> bool:
+    return isinstance(message, UsualRequest) and message.is_untouched
+
+
 def test_a_phones_register_is_usual():
-    assert has_usual_form(changed("", ""))
+    assert is_usual(changed("", ""))
 
 
 @pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
 def test_without_a_mandatory_field_it_is_not_usual(name):
-    assert not has_usual_form(changed(f"{name}: ", f"X-{name}: "))
+    assert not is_usual(changed(f"{name}: ", f"X-{name}: "))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +63,7 @@ def test_without_a_mandatory_field_it_is_not_usual(name):
         (";rport", ";received=192.0.2.1"),
         (";rport", ", SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2"),
         (":51001;branch", ":65536;branch"),
+        (":51001;branch", ":0;branch"),
         ('"2001" <', '"2001 <'),
         ("tag=02aa-1", ";tag=02aa-1"),
         ("tag=02aa-1", "tag=02aa-1;x=y"),
@@ -76,7 +87,7 @@ def test_without_a_mandatory_field_it_is_not_usual(name):
     ],
 )
 def test_what_is_odd_is_left_to_the_rules(old, new):
-    assert has_usual_form(changed(old, new)) is (new == "Expires: 0 ")
+    assert not is_usual(changed(old, new))
 
 
 @given(
@@ -90,7 +101,7 @@ def test_whatever_is_recognised_can_be_read(position, removed, inserted):
         message = sip.parse_message(text.encode())
     except SipUnparsable:
         return
-    if not isinstance(message, sip.SipRequest) or not has_usual_form(message):
+    if not isinstance(message, UsualRequest):
         return
     assert message.via.branch and len(message.vias) == 1
     assert message.cseq.method == message.method
@@ -101,3 +112,35 @@ def test_whatever_is_recognised_can_be_read(position, removed, inserted):
     assert message.max_forwards is None or message.max_forwards < 100
     assert message.expires is None or message.expires >= 0
     assert message.content_length == len(message.body)
+
+
+def test_its_main_fields_can_be_read_without_splitting():
+    message = changed("Expires: 3600", "Expires: 0120")
+    assert message.get("To") == "<sip:2001@198.51.100.10>"
+    assert message.get_lines("Contact") == [CONTACT] and message.get_lines("Content-Type") == []
+    assert (message.cseq, message.expires, message.via.host) == ((101, "REGISTER"), 120, "203.0.113.7")
+    assert changed("Expires: 3600\r\n", "").expires is None
+    assert message.via is message.via
+    assert is_usual(message)
+
+
+def test_its_headers_are_those_of_any_other_request():
+    message = changed("", "")
+    assert message.get("User-Agent") == "anything; goes, here"
+    assert not is_usual(message)
+    split = sip.SipRequest(message.method, message.uri, list(message.headers))
+    assert message.encode() == split.encode() == REGISTER.encode()
+    for view in ("via", "cseq", "expires", "call_id", "to", "contacts"):
+        assert getattr(message, view) == getattr(split, view) == getattr(changed("", ""), view)
+    assert message.get_lines("To") == split.get_lines("To")
+
+
+def test_a_change_of_its_headers_counts():
+    message = changed("", "")
+    message.set("CSeq", "102 REGISTER")
+    message.replace_top_via(sip.parse_via("SIP/2.0/UDP 192.0.2.9"))
+    assert (message.cseq.number, message.get("CSeq"), message.via.host) == (102, "102 REGISTER", "192.0.2.9")
+
+
+def test_a_head_over_the_bound_is_left_to_the_rules():
+    assert not is_usual(changed("anything; goes", "x" * 9000))

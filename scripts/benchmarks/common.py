@@ -7,7 +7,6 @@ import os
 import platform
 import signal
 import socket
-import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ class Comparison(TypedDict):
     unit: str
     peers: dict[str, float]
     ratio: dict[str, float]
-    """Ours to theirs, by peer: the median of the rounds' ratios."""
+    """Ours to theirs, by peer."""
     notes: NotRequired[list[str]]
     """Lines that say more about the figure."""
 
@@ -116,16 +115,12 @@ def free_udp_port(address: str = "127.0.0.1") -> int:
 
 
 def compare(unit: str, ours: Sequence[float], peers: Mapping[str, Sequence[float]]) -> Comparison:
-    """Compare rounds pair by pair: the machine's drift cancels out inside a round."""
+    """Compare best rounds: whatever else the machine does can only slow a round down."""
     return Comparison(
-        figure=statistics.median(ours),
+        figure=max(ours),
         unit=unit,
-        peers={name: statistics.median(values) for name, values in peers.items()},
-        ratio={
-            name: statistics.median(mine / theirs for mine, theirs in zip(ours, values, strict=True))
-            for name, values in peers.items()
-            if min(values) > 0
-        },
+        peers={name: max(values) for name, values in peers.items()},
+        ratio={name: max(ours) / max(values) for name, values in peers.items()},
     )
 
 

@@ -27,7 +27,7 @@ QUERY = (
 )
 
 
-def run(rounds: int = 3, seconds: float = 1.5) -> dict[str, common.Comparison]:
+def run(rounds: int = 5, seconds: float = 1.0) -> dict[str, common.Comparison]:
     """Measure both servers in turn, `rounds` times."""
     ours: list[float] = []
     hello: list[float] = []

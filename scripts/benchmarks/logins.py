@@ -32,7 +32,7 @@ def run(phones: int = 400, rounds: int = 3, is_profiled: bool = False) -> dict[s
 
     Args:
         phones: At most the 2000 of the lab.
-        rounds: The figure is their median.
+        rounds: The figure is the best of them.
         is_profiled: Say which modules use the CPU; sampling takes a few percent of it itself.
     """
     rates: list[float] = []

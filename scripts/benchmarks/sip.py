@@ -6,6 +6,7 @@ are per second of the server's own CPU time.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -64,7 +65,7 @@ class Server(NamedTuple):
     address: tuple[str, int]
 
 
-def run(rounds: int = 3, seconds: float = 1.5) -> dict[str, common.Comparison]:
+def run(rounds: int = 7, seconds: float = 0.8) -> dict[str, common.Comparison]:
     """Measure all servers in turn, `rounds` times."""
     rates: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:
@@ -142,18 +143,27 @@ def measure(kind: str, server: Server, seconds: float) -> float:
 
 
 def serve_bare(port: int) -> None:
-    """A drained socket that answers with a response built from strings: what Python can do at most."""
+    """A drained socket that answers with a response built from strings: what asyncio can do at most."""
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    receiver.setblocking(False)
     receiver.bind(("127.0.0.1", port))
     kept = ("Via:", "From:", "Call-ID:", "CSeq:")
-    while True:
-        datagram, peer = receiver.recvfrom(65535)
-        lines = datagram.decode().split("\r\n")
-        copied = [line for line in lines if line.startswith(kept)]
-        to = next(line for line in lines if line.startswith("To:"))
-        head = "\r\n".join(copied)
-        receiver.sendto(f"SIP/2.0 200 OK\r\n{head}\r\n{to};tag=1\r\nContent-Length: 0\r\n\r\n".encode(), peer)
+
+    def drain() -> None:
+        for _ in range(64):
+            try:
+                datagram, peer = receiver.recvfrom(65535)
+            except BlockingIOError:
+                return
+            lines = datagram.decode().split("\r\n")
+            head = "\r\n".join([line for line in lines if line.startswith(kept)])
+            to = next(line for line in lines if line.startswith("To:"))
+            receiver.sendto(f"SIP/2.0 200 OK\r\n{head}\r\n{to};tag=1\r\nContent-Length: 0\r\n\r\n".encode(), peer)
+
+    loop = asyncio.new_event_loop()
+    loop.add_reader(receiver, drain)
+    loop.run_forever()
 
 
 if __name__ == "__main__":

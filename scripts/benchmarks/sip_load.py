@@ -82,7 +82,7 @@ class Load:
         self.options = OPTIONS.format(**names)
         self.register = (REGISTER + FULL).format(**names)
         self.refresh = (REGISTER + REFRESH).format(**names)
-        self.count = int(time.time()) % 2000 * 1_000_000  # nobody sends more in a second, so no branch comes twice
+        self.count = int(time.time()) % 900 * 1_000_000  # nobody sends more in a second, so no branch comes twice
         self.answered = 0
 
     def request(self, kind: str, phone: int) -> bytes:

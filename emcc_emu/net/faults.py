@@ -153,21 +153,21 @@ class FaultBoard:
         service = _SOCKET_SERVICES.get(protocol)
         if service is not None:
             if self.is_down_at(protocol, local):
-                return Verdict(payload, is_dropped=True, fault=f"{service} is down")
+                return Verdict(payload, is_dropped=True, fault=f"dropped ({service} is down)")
             node = self._nodes.get(local[0], "")
             delay_s = service_delay_s(self._faults.values(), self.cluster, service, node)
         site = self._sites.get(remote[0], "")
         message = self._message(protocol, self.cluster, site, remote, payload, story)
         result = verdict(self._faults.values(), message, self.lab.seed)
-        if delay_s == 0.0:
+        if delay_s == 0.0 or result.is_dropped:
             return result
-        told = f"{service} is slow" + (f", {result.fault}" if result.fault else "")
+        told = f"delayed {delay_s * 1000:g} ms ({service} is slow)" + (f", {result.fault}" if result.fault else "")
         return result._replace(delay_s=result.delay_s + delay_s, fault=told)
 
     def incoming(self, protocol: Protocol, local: Address, remote: Address, payload: bytes, story: str = "") -> Verdict:
         """What becomes of a message that this cluster receives; see `outgoing`."""
         if self.is_down_at(protocol, local):
-            return Verdict(payload, is_dropped=True, fault=f"{_SOCKET_SERVICES[protocol]} is down")
+            return Verdict(payload, is_dropped=True, fault=f"dropped ({_SOCKET_SERVICES[protocol]} is down)")
         kinds = _CUT_KINDS if remote[0] in self._nodes else LINK_KINDS | MESSAGE_KINDS
         faults = [fault for fault in self._faults.values() if fault.link and fault.kind in kinds]
         site = self._sites.get(remote[0], "")

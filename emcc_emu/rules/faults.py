@@ -63,7 +63,7 @@ class Verdict(NamedTuple):
     is_dropped: bool = False
     delay_s: float = 0.0
     fault: str = ""
-    """What a trace says of it: the faults that hit it; empty when none did."""
+    """What a trace says of it: what befell it, and by which faults; empty when nothing did."""
 
 
 def verdict(faults: Iterable[Fault], message: FaultedMessage, seed: int) -> Verdict:
@@ -76,17 +76,16 @@ def verdict(faults: Iterable[Fault], message: FaultedMessage, seed: int) -> Verd
         match fault.kind:
             case "link_delay":
                 delay_s += fault.delay_s
-                told.append(f"{fault.name}: delayed {fault.delay_s * 1000:g} ms")
+                told.append(f"delayed {fault.delay_s * 1000:g} ms ({fault.name})")
             case "message_truncated":
                 payload = _on_body(message.protocol, payload, _cut)
-                told.append(f"{fault.name}: truncated")
+                told.append(f"truncated ({fault.name})")
             case "message_junk":
                 key = f"{seed}|{fault.name}|{message.source}|{message.story}|{message.number}"
                 payload = _on_body(message.protocol, payload, functools.partial(_with_junk, key))
-                told.append(f"{fault.name}: junk")
+                told.append(f"junk ({fault.name})")
             case _:
-                told.append(f"{fault.name}: dropped")
-                return Verdict(payload, is_dropped=True, fault=", ".join(told))
+                return Verdict(message.payload, is_dropped=True, fault=f"dropped ({fault.name})")
     return Verdict(payload, delay_s=delay_s, fault=", ".join(told))
 
 

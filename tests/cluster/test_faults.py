@@ -39,7 +39,7 @@ def faults_seen(lab: CodeLab) -> dict[str, set[str]]:
     seen: dict[str, set[str]] = {}
     for packet in lab.packets():
         if packet.fault:
-            seen.setdefault(packet.protocol, set()).add(packet.fault.partition(": ")[2])
+            seen.setdefault(packet.protocol, set()).add(packet.fault.partition(" (")[0])
     return seen
 
 

@@ -94,7 +94,7 @@ def test_the_sockets_of_a_service_that_is_down_are_deaf_and_dumb_on_its_node_onl
         "sanjose", Fault(name="x", kind="service_down", cluster="sanjose", service="call_manager", node="sj-pub")
     )
     assert down.is_down_at("sip", NODE) and not down.is_down_at("sip", SUB) and not down.is_down_at("http", NODE)
-    assert down.incoming("sip", NODE, PHONE, INVITE).fault == "call_manager is down"
+    assert down.incoming("sip", NODE, PHONE, INVITE).fault == "dropped (call_manager is down)"
     assert down.outgoing("sip", NODE, PHONE, INVITE).is_dropped
     assert not down.incoming("sip", SUB, PHONE, INVITE).is_dropped
     assert not down.incoming("tftp", NODE, PHONE, b"\0\1f\0octet\0").is_dropped
@@ -103,9 +103,12 @@ def test_the_sockets_of_a_service_that_is_down_are_deaf_and_dumb_on_its_node_onl
 def test_a_slow_service_and_a_slow_link_add_up() -> None:
     slow = Fault(name="x", kind="service_slow", cluster="sanjose", service="call_manager", delay_s=0.25)
     link = Fault(name="wan", kind="link_delay", link=("sanjose", "tokyo"), delay_s=1.0)
-    assert board("sanjose", slow).outgoing("sip", NODE, PHONE, INVITE)[2:] == (0.25, "call_manager is slow")
+    assert board("sanjose", slow).outgoing("sip", NODE, PHONE, INVITE)[2:] == (
+        0.25,
+        "delayed 250 ms (call_manager is slow)",
+    )
     told = board("sanjose", slow, link).outgoing("sip", NODE, THEIRS, INVITE)
-    assert (told.delay_s, told.fault) == (1.25, "call_manager is slow, wan: delayed 1000 ms")
+    assert (told.delay_s, told.fault) == (1.25, "delayed 250 ms (call_manager is slow), delayed 1000 ms (wan)")
 
 
 def test_http_is_refused_by_its_fault_alone() -> None:

@@ -50,13 +50,13 @@ def test_a_fault_of_one_protocol_leaves_the_others_alone():
 
 def test_a_drop_is_told_with_the_name_of_its_fault_and_ends_what_faults_do():
     faults = [link("link_delay"), Fault(name="end", kind="link_cut", link=LINK), link("link_delay")]
-    assert verdict(faults, message(), 1) == Verdict(INVITE, is_dropped=True, fault="wan: delayed 500 ms, end: dropped")
+    assert verdict(faults, message(), 1) == Verdict(INVITE, is_dropped=True, fault="dropped (end)")
 
 
 def test_delays_add_up():
     faults = [link("link_delay", delay_s=0.2), Fault(name="slow", kind="link_delay", link=LINK, delay_s=1.0)]
     assert verdict(faults, message(), 1) == Verdict(
-        INVITE, delay_s=1.2, fault="wan: delayed 200 ms, slow: delayed 1000 ms"
+        INVITE, delay_s=1.2, fault="delayed 200 ms (wan), delayed 1000 ms (slow)"
     )
 
 
@@ -80,7 +80,7 @@ def test_seed_fault_direction_story_and_number_each_change_what_is_drawn():
 
 def test_a_datagram_is_cut_in_the_middle():
     fault = Fault(name="cut", kind="message_truncated", cluster="sanjose")
-    assert verdict([fault], message(b"0123456789"), 1) == Verdict(b"01234", fault="cut: truncated")
+    assert verdict([fault], message(b"0123456789"), 1) == Verdict(b"01234", fault="truncated (cut)")
     assert not verdict([fault], message(source="tokyo"), 1).fault
 
 

@@ -23,7 +23,7 @@ make_venv() {
     "$bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
     "$bin/python" -m pip install --quiet --disable-pip-version-check -e "$root"
     if [ "$what" = dev ]; then
-        "$bin/python" -m pip install --quiet --disable-pip-version-check --group "$root/pyproject.toml:dev" -e "$root[interop]"
+        "$bin/python" -m pip install --quiet --disable-pip-version-check --group "$root/pyproject.toml:dev" -e "$root[interop,distributed]"
         touch "$root/.venv/.installed-run"
     fi
     touch "$stamp"

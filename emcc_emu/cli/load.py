@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,11 @@ __all__ = ["command"]
 )
 @click.option("--find-limit", is_flag=True, help="Search for the highest rate at which everything expected holds.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes for the phones; else as many as they need.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Spread the phones over the workers of this Dask scheduler, such as tcp://192.0.2.1:8786.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write them second by second.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write every threshold as a test case.")
@@ -62,6 +69,7 @@ def command(
     expected: tuple[str, ...],
     find_limit: bool,
     workers: int | None,
+    scheduler: str | None,
     json_file: Path | None,
     csv_file: Path | None,
     junit_file: Path | None,
@@ -101,17 +109,35 @@ def command(
     options = RunOptions(trace=trace, record=not no_trace, ephemeral=True)
     console = Console(highlight=False)
     if find_limit:
-        found = asyncio.run(_find_limit(scenario, scenario_file, against, options, settings, console))
+        found = asyncio.run(_find_limit(scenario, scenario_file, against, options, settings, scheduler, console))
         if json_file is not None:
             json_file.write_bytes(_json(dataclasses.asdict(found)))
         draw_limit(found, console)
         return 0 if found.rate_per_s else 1
-    outcome, story = asyncio.run(_run(scenario, scenario_file, against, options, settings, console))
+    outcome, story = asyncio.run(_run(scenario, scenario_file, against, options, settings, scheduler, console))
     _write(outcome, json_file, csv_file, junit_file, html_file)
     draw_summary(outcome, console)
     if story:
         click.echo(story, nl=False)
     return 1 if outcome.verdict == "fail" else 0
+
+
+@contextlib.asynccontextmanager
+async def _carried(settings: RunSettings, scheduler: str | None) -> AsyncIterator[RunSettings]:
+    """The settings with the Dask workers of the scheduler, if there is one.
+
+    Raises:
+        InputError: The extra that this needs is not installed.
+    """
+    if scheduler is None:
+        yield settings
+        return
+    try:
+        from phones.load.dask_crew import DaskCrew
+    except ImportError:
+        raise InputError("--scheduler needs the extra distributed: pip install distributed") from None
+    async with DaskCrew(scheduler, settings.workers) as crew:
+        yield dataclasses.replace(settings, crew=crew)
 
 
 async def _run(
@@ -120,9 +146,13 @@ async def _run(
     against: Path | None,
     options: RunOptions,
     settings: RunSettings,
+    scheduler: str | None,
     console: Console,
 ) -> tuple[LoadOutcome, str]:
-    async with running_target(scenario, scenario_file, against, options, console) as target:
+    async with (
+        _carried(settings, scheduler) as settings,
+        running_target(scenario, scenario_file, against, options, console) as target,
+    ):
         run = LoadRun(scenario, target, settings, console)
         outcome = await run.until_done()
         return outcome, run.story()
@@ -134,9 +164,13 @@ async def _find_limit(
     against: Path | None,
     options: RunOptions,
     settings: RunSettings,
+    scheduler: str | None,
     console: Console,
 ) -> FoundLimit:
-    async with running_target(scenario, scenario_file, against, options, console) as target:
+    async with (
+        _carried(settings, scheduler) as settings,
+        running_target(scenario, scenario_file, against, options, console) as target,
+    ):
         return await search_limit(scenario, target, settings, console)
 
 

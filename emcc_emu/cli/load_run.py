@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
@@ -38,6 +39,9 @@ from phones.load.thresholds import Expectation, check_expectations
 from phones.load.watch import INVARIANTS, ClusterWatch
 from phones.scenario import PhonePool, Scenario
 
+if TYPE_CHECKING:
+    from phones.load.dask_crew import DaskCrew
+
 __all__ = ["LoadRun", "LoadTarget", "RunSettings", "running_target"]
 
 DESCRIPTORS_PER_PHONE = 2
@@ -61,6 +65,8 @@ class RunSettings:
     is_told: bool = False
     """Whether every step of the phones is printed."""
     control: str = ""
+    crew: DaskCrew | None = None
+    """Workers on other machines; None for processes of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class LoadTarget:
 
     phones: tuple[PhoneJob, ...]
     file_servers: tuple[FileServerJob, ...]
-    ca_file: str = ""
+    ca_pem: str = ""
     control: str = ""
     """URL of the control API; empty against clusters that have none."""
     trace: str = ""
@@ -114,9 +120,9 @@ def _target_of_lab(scenario: Scenario, ready: ReadyFile) -> LoadTarget:
     if len(found) < wanted.count:
         raise InputError(f"phones.count {wanted.count}: cluster {wanted.cluster} of the lab has {len(found)} phones")
     return LoadTarget(
-        tuple(PhoneJob(phone.name, phone.model, phone.address or "127.0.0.1") for phone in found[: wanted.count]),
+        tuple(PhoneJob(phone.name, phone.model, phone.address) for phone in found[: wanted.count]),
         tuple(FileServerJob(node.address, node.tftp, node.tftp_http) for node in ready.clusters[wanted.cluster].nodes),
-        ready.ca_file,
+        _read_certificates(ready.ca_file),
         ready.control,
         ready.trace,
     )
@@ -131,10 +137,18 @@ def _target_of_others(wanted: PhonePool) -> LoadTarget:
             raise InputError(f"phones.tftp {text!r}: write it as HOST or HOST:PORT")
         servers.append(FileServerJob(host, int(port or DEFAULT_TFTP_PORT), DEFAULT_TFTP_HTTP_PORT))
     try:
-        own_address = local_ip_towards((socket.gethostbyname(servers[0].address), 1))
+        local_ip_towards((socket.gethostbyname(servers[0].address), 1))
     except (OSError, TransportError) as error:
         raise InputError(f"phones.tftp {wanted.tftp[0]!r}: {error}") from None
-    return LoadTarget(tuple(PhoneJob(phone.name, wanted.model, own_address) for phone in names), tuple(servers))
+    return LoadTarget(tuple(PhoneJob(phone.name, wanted.model, "") for phone in names), tuple(servers))
+
+
+def _read_certificates(ca_file: str) -> str:
+    """What the phones trust; they may be on machines that do not have the file."""
+    try:
+        return Path(ca_file).read_text()
+    except OSError:
+        return ""
 
 
 def workers_needed(phones: int, asked: int | None) -> int:
@@ -156,6 +170,12 @@ def workers_needed(phones: int, asked: int | None) -> int:
     return asked if asked is not None else -(-phones // each)
 
 
+def _carriers_word(count: int, crew: DaskCrew | None) -> str:
+    if crew is not None:
+        return "Dask workers" if count > 1 else "Dask worker"
+    return "processes" if count > 1 else "process"
+
+
 class LoadRun:
     """One run.
 
@@ -172,9 +192,10 @@ class LoadRun:
         self.settings = settings
         self.console = console
         self.profile = profile_of(scenario.load)
-        job = ShardJob(scenario, target.phones, target.file_servers, target.ca_file, journal=settings.is_told)
-        self.shards = split_job(job, workers_needed(len(target.phones), settings.workers))
-        self.director = Director(self.shards, on_progress=self._tell)
+        job = ShardJob(scenario, target.phones, target.file_servers, target.ca_pem, journal=settings.is_told)
+        crew = settings.crew
+        self.shards = split_job(job, len(crew) if crew else workers_needed(len(target.phones), settings.workers))
+        self.director = Director(self.shards, crew.carriers() if crew else (), on_progress=self._tell)
         phones = frozenset(phone.name for phone in target.phones)
         self.watch = ClusterWatch(
             settings.control or target.control, self.director.violate, phones, scenario.phones.cluster
@@ -202,7 +223,7 @@ class LoadRun:
                     await self.director.wait_booted()
                 self.console.print(
                     f"{self.director.booted} phones registered in {self.director.boot_duration_s:.1f} s, "
-                    f"carried by {len(self.shards)} process{'es' if len(self.shards) > 1 else ''}"
+                    f"carried by {len(self.shards)} {_carriers_word(len(self.shards), self.settings.crew)}"
                 )
                 await self._drive(metrics)
         finally:

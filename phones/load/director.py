@@ -1,9 +1,8 @@
-"""Directs a load: starts a process per shard, lets all begin at one instant, and adds up what they report."""
+"""Directs a load: starts every shard, lets all begin at one instant, and adds up what they report."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Self
 import msgspec
 
 from emcc_emu.errors import LabError
+from phones.load.carrier import Carrier
 from phones.load.measure import Measurement
 from phones.load.messages import (
     Booted,
@@ -28,20 +28,14 @@ from phones.load.messages import (
     Start,
     Stop,
 )
-from phones.load.worker import MAX_LINE_BYTES
+from phones.load.processes import ProcessCarrier
 
 __all__ = ["Director", "LostWorker", "split_job"]
-
-START_DELAY_S = 0.3
-"""Time between the order to start and the common instant, for the order to reach every process."""
-
-END_TIMEOUT_S = 10.0
-"""A process that has not ended so long after its pipe was closed is killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LostWorker:
-    """A process that ended before its work."""
+    """A carrier that ended before its work."""
 
     shard: int
     phones: tuple[str, ...]
@@ -52,7 +46,7 @@ class LostWorker:
 @dataclass(slots=True)
 class _Worker:
     job: ShardJob
-    process: asyncio.subprocess.Process | None = None
+    carrier: Carrier
     reading: asyncio.Task[None] | None = None
     booted: Booted | None = None
     done: Done | None = None
@@ -65,11 +59,13 @@ class Director:
     """Runs the shards of one load; use it as `async with`.
 
     Args:
-        jobs: One for each process.
+        jobs: One for each carrier.
+        carriers: What carries them; processes of this machine unless said.
         on_progress: Told of every report, after it has been counted.
     """
 
     jobs: Sequence[ShardJob]
+    carriers: Sequence[Carrier] = ()
     on_progress: Callable[[Progress], None] = lambda progress: None
     measurement: Measurement = field(default_factory=Measurement)
     """Everything measured so far."""
@@ -88,14 +84,18 @@ class Director:
     _change: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
-        self._workers = [_Worker(job) for job in self.jobs]
-        await asyncio.gather(*(self._start_process(worker) for worker in self._workers))
+        carriers = self.carriers or [ProcessCarrier() for _ in self.jobs]
+        self._workers = [_Worker(job, carrier) for job, carrier in zip(self.jobs, carriers, strict=True)]
+        await asyncio.gather(*(worker.carrier.start(worker.job) for worker in self._workers))
+        for worker in self._workers:
+            worker.reading = asyncio.get_running_loop().create_task(self._read(worker))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(_end(worker) for worker in self._workers))
+        await asyncio.gather(*(worker.carrier.close() for worker in self._workers))
+        await asyncio.gather(*(worker.reading for worker in self._workers if worker.reading), return_exceptions=True)
 
     @property
     def booted(self) -> int:
@@ -130,16 +130,6 @@ class Director:
         """From the start to the end of the last session."""
         return max((worker.done.duration_s for worker in self._workers if worker.done), default=0.0)
 
-    @property
-    def cpu_s(self) -> float:
-        """CPU time of the processes that have ended their work."""
-        return sum(worker.done.cpu_s for worker in self._workers if worker.done)
-
-    @property
-    def process_ids(self) -> tuple[int, ...]:
-        """Of the processes, shard by shard."""
-        return tuple(worker.process.pid for worker in self._workers if worker.process)
-
     async def wait_booted(self) -> None:
         """Wait until every phone has registered or failed to.
 
@@ -153,7 +143,7 @@ class Director:
 
     def start(self) -> None:
         """Let all shards begin at the same instant."""
-        self.start_at_s = time.time() + START_DELAY_S
+        self.start_at_s = time.time() + max(worker.carrier.order_delay_s for worker in self._workers)
         self._order(Start(self.start_at_s))
 
     async def wait_done(self) -> None:
@@ -180,41 +170,24 @@ class Director:
         self._order(Stop(at_once))
 
     def _order(self, order: Order) -> None:
-        line = msgspec.json.encode(order) + b"\n"
         for worker in self._workers:
-            if not _is_over(worker) and worker.process is not None and worker.process.stdin is not None:
-                worker.process.stdin.write(line)
+            if not _is_over(worker):
+                worker.carrier.order(order)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             self._change.clear()
             await self._change.wait()
 
-    async def _start_process(self, worker: _Worker) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "phones.load.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=MAX_LINE_BYTES,
-        )
-        assert process.stdin is not None  # asked for
-        worker.process = process
-        process.stdin.write(msgspec.json.encode(worker.job) + b"\n")
-        worker.reading = asyncio.get_running_loop().create_task(self._read(worker, process))
-
-    async def _read(self, worker: _Worker, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # asked for
-        decoder: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
-        while line := await process.stdout.readline():
-            self._take(worker, decoder.decode(line))
-        await process.wait()
-        if worker.done is None:
-            phones = tuple(phone.name for phone in worker.job.phones)
-            reason = worker.failure or f"its process ended with status {process.returncode}"
-            self.lost.append(LostWorker(worker.job.shard, phones, reason))
-        self._change.set()
+    async def _read(self, worker: _Worker) -> None:
+        try:
+            async for report in worker.carrier.reports():
+                self._take(worker, report)
+        finally:
+            if worker.done is None:
+                phones = tuple(phone.name for phone in worker.job.phones)
+                self.lost.append(LostWorker(worker.job.shard, phones, worker.failure or worker.carrier.ending))
+            self._change.set()
 
     def _take(self, worker: _Worker, report: Report) -> None:
         match report:
@@ -249,7 +222,7 @@ class Director:
 
 
 def split_job(job: ShardJob, shards: int) -> tuple[ShardJob, ...]:
-    """One job's phones dealt out to several processes, like cards."""
+    """One job's phones dealt out to several carriers, like cards."""
     return tuple(
         msgspec.structs.replace(job, phones=job.phones[shard::shards], shard=shard, shards=shards)
         for shard in range(shards)
@@ -258,20 +231,3 @@ def split_job(job: ShardJob, shards: int) -> tuple[ShardJob, ...]:
 
 def _is_over(worker: _Worker) -> bool:
     return worker.reading is not None and worker.reading.done()
-
-
-async def _end(worker: _Worker) -> None:
-    """Close the pipe, which is the order to end; kill what does not obey in time."""
-    process = worker.process
-    if process is None:
-        return
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(END_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-    if worker.reading is not None:
-        await asyncio.gather(worker.reading, return_exceptions=True)

@@ -33,6 +33,7 @@ class PhoneJob(msgspec.Struct, frozen=True, array_like=True):
     name: str
     model: str
     address: str
+    """Where it sends from; where that is empty, or cannot reach the servers, whatever the machine sends from."""
 
 
 class FileServerJob(msgspec.Struct, frozen=True, array_like=True):
@@ -49,7 +50,8 @@ class ShardJob(msgspec.Struct, frozen=True):
     scenario: Scenario
     phones: tuple[PhoneJob, ...]
     file_servers: tuple[FileServerJob, ...]
-    ca_file: str = ""
+    ca_pem: str = ""
+    """Certificates that the phones trust."""
     shard: int = 0
     shards: int = 1
     journal: bool = False

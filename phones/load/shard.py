@@ -5,18 +5,33 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+from ipaddress import ip_address
 
+from emcc_emu.net.sip_tcp import local_ip_towards
 from phones.downloads import FileServer
 from phones.fleet import Fleet
 from phones.identity import PhoneIdentity, find_model
 from phones.load.arrivals import ArrivalPlan, profile_of
 from phones.load.measure import Measurement
-from phones.load.messages import Booted, ChangeRate, Done, Order, Pause, Progress, Report, Resume, ShardJob, Start, Stop
+from phones.load.messages import (
+    Booted,
+    ChangeRate,
+    Done,
+    Order,
+    Pause,
+    PhoneJob,
+    Progress,
+    Report,
+    Resume,
+    ShardJob,
+    Start,
+    Stop,
+)
 from phones.load.session import Session
 from phones.phone import Phone, PhoneState
 from phones.scenario import SessionKind, User
@@ -44,9 +59,10 @@ class Shard:
         self._job = job
         self._report = report
         self._rng = random.Random(f"{scenario.seed} {job.shard}")
-        context = ssl.create_default_context(cafile=job.ca_file) if job.ca_file and Path(job.ca_file).exists() else None
+        context = ssl.create_default_context(cadata=job.ca_pem) if job.ca_pem else None
+        server_ip = socket.gethostbyname(job.file_servers[0].address)
         self._fleet = Fleet(
-            [PhoneIdentity(phone.name, find_model(phone.model), phone.address) for phone in job.phones],
+            [PhoneIdentity(phone.name, find_model(phone.model), _own_ip(phone, server_ip)) for phone in job.phones],
             [FileServer(server.address, server.tftp, server.http) for server in job.file_servers],
             rng=random.Random(f"{scenario.seed} {job.shard} phones"),
             ssl_context=context,
@@ -322,3 +338,10 @@ class Shard:
             )
         )
         self._news, self._emergencies, self._journal = [], [], []
+
+
+def _own_ip(phone: PhoneJob, server_ip: str) -> str:
+    """Where a phone sends from: a loopback address of the lab file cannot leave its machine."""
+    if phone.address and ip_address(phone.address).is_loopback == ip_address(server_ip).is_loopback:
+        return phone.address
+    return local_ip_towards((server_ip, 1))

@@ -16,7 +16,7 @@ from emcc_emu.errors import EmccEmuError
 from phones.load.messages import Failed, Order, Report, ShardJob, Stop
 from phones.load.shard import Shard
 
-__all__ = ["MAX_LINE_BYTES", "main"]
+__all__ = ["MAX_LINE_BYTES", "main", "prepare_process"]
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 GC_THRESHOLDS = (100_000, 50, 1000)
@@ -25,9 +25,14 @@ GC_THRESHOLDS = (100_000, 50, 1000)
 def main() -> None:
     """Entry point of `python -m phones.load.worker`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who directs us decides
+    prepare_process()
+    asyncio.run(_run())
+
+
+def prepare_process() -> None:
+    """Keep phones quiet, and the garbage collector from walking over all of them again and again."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     gc.set_threshold(*GC_THRESHOLDS)
-    asyncio.run(_run())
 
 
 async def _run() -> None:

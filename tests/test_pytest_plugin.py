@@ -42,6 +42,16 @@ def test_a_login_at_the_phone_is_seen_by_the_api(emcc_lab):
     assert "<doesNotExist/>" in who_is_on(emcc_lab, phone.name, "tokyo")
 
 
+def test_a_fault_holds_for_its_block_and_the_packets_tell_of_it(emcc_lab):
+    example, phone = emcc_lab.example, emcc_lab.phone()
+    with emcc_lab.fault("link_refused", link=["sanjose", "tokyo"]):
+        assert phone.login(example.home_user, example.pin) == "Login is unavailable (208)"
+    with emcc_lab.fault("message_truncated", cluster="tokyo", protocol="http"):
+        assert phone.login(example.home_user, example.pin) == "Please try to login again (23)"
+    assert any(packet.fault.startswith("truncated") for packet in emcc_lab.packets())
+    assert "successful" in phone.login(example.home_user, example.pin)
+
+
 def test_labs_run_side_by_side(start_emcc_lab):
     first, second = start_emcc_lab(), start_emcc_lab()
     assert first.base_url != second.base_url
@@ -66,7 +76,7 @@ def test_a_scratch_project_uses_the_fixture_with_a_blocking_client(tmp_path: Pat
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_the_example_of_the_readme_works(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ SHARE_OF_TIME = 20
 MAX_STATUS_BYTES = 64 * 1024 * 1024
 STATUS_TIMEOUT_S = 10.0
 
+MAX_SESSIONS = 100_000
+"""Sessions asked of one cluster at most, more than it has phones."""
+
+SESSION_KINDS = {"logins": "login", "home_sessions": "home", "visiting_sessions": "visiting"}
+"""Where a cluster's status has sessions, and what the list of all sessions calls them."""
+
 ONE_CLUSTER = "a phone is registered at one cluster"
 ONE_LOGIN = "every accepted login is one login"
 ONE_BASE_DEVICE = "no base device serves two"
@@ -158,9 +164,6 @@ class ClusterWatch:
             self.unchecked.add(ONE_LOGIN)
             return {}
         kinds = (entry["logins"], entry["visiting_sessions"])
-        if any(kind["count"] > len(kind["listed"]) for kind in kinds):
-            self.unchecked.add(ONE_LOGIN)
-            return {}
         return {session["device"]: session["user"] for kind in kinds for session in kind["listed"]}
 
     async def _read_calls(self, client: HttpClient, cluster: str, *, is_counted: bool = True) -> None:
@@ -196,7 +199,21 @@ class ClusterWatch:
         if reply.status != 200:
             raise TransportError(f"the control API answered {reply.status}")
         status: dict[str, Any] = msgspec.json.decode(reply.body)
+        for name, entry in status.items():
+            if entry and _is_cut(entry):
+                await self._complete(client, name, entry)
         return status
+
+    async def _complete(self, client: HttpClient, cluster: str, entry: dict[str, Any]) -> None:
+        """The status lists some sessions of many; put all of them into it."""
+        reply = await client.get(f"{self.control_url}/clusters/{cluster}/sessions?limit={MAX_SESSIONS}")
+        if reply.status == 200:
+            told: dict[str, Any] = msgspec.json.decode(reply.body)
+            for field_name, kind in SESSION_KINDS.items():
+                found = [session for session in told["entries"] if session["kind"] == kind]
+                entry[field_name] = {"count": len(found), "listed": found}
+        if reply.status != 200 or told["count"] > len(told["entries"]):
+            self.unchecked |= {ONE_LOGIN, ONE_BASE_DEVICE}
 
     def _take(self, status: dict[str, Any]) -> None:
         self.last = {name: entry or self.last.get(name) for name, entry in status.items()}
@@ -269,6 +286,10 @@ def _doubles(entries: list[dict[str, Any]], key: str, text: str) -> Iterator[tup
         if entry[key] in seen:
             yield text.format(entry[key]), entry["device"]
         seen.add(entry[key])
+
+
+def _is_cut(entry: Mapping[str, Any]) -> bool:
+    return any(entry[name]["count"] > len(entry[name]["listed"]) for name in SESSION_KINDS)
 
 
 def _counter(entry: Mapping[str, Any] | None, name: str) -> int:

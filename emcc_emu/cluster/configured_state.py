@@ -164,6 +164,7 @@ class ConfiguredState(Reservations):
         self.lab = lab
         self.config = lab.by_name[before.name]
         self.directory = Directory(self.config)
+        self.faults.take_lab(lab)
         if is_of_devices:
             self.configured_s = max(int(self.clock.time()), self.newest_stamp_s + 1)
             self.newest_stamp_s = self.configured_s

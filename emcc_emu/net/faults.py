@@ -79,6 +79,11 @@ class FaultBoard:
         self._changed()
         return gone
 
+    def take_lab(self, lab: Lab) -> None:
+        """Know the lab as it has been changed: who lives where. Its faults are those that are in force already."""
+        self.lab = lab
+        self._sites, self._nodes = _sites(lab)
+
     def _changed(self) -> None:
         self._refresh()
         for listener in self.listeners:

@@ -122,6 +122,15 @@ def test_http_is_refused_by_its_fault_alone() -> None:
     assert not board("sanjose").refuses(THEIRS[0])
 
 
+def test_a_phone_that_is_added_later_belongs_to_its_cluster() -> None:
+    faults = board("tokyo", CUT)
+    assert not faults.incoming("sip", THEIRS, STRANGER, INVITE).is_dropped
+    phones = "phones: {SEP02AA00000009: {address: 127.9.9.9}}"
+    faults.take_lab(parse_lab(f"clusters: {{sanjose: {{nodes: {{sj: 127.1.0.10}}, {phones}}}}}"))
+    assert faults.incoming("sip", THEIRS, STRANGER, INVITE).is_dropped
+    assert faults.faults == (CUT,)
+
+
 async def test_services_are_told_what_is_wrong_with_them() -> None:
     faults = board(
         "tokyo",

@@ -125,8 +125,11 @@ def _look_at_packets(results: list[StepResult], trace: Path, console: Console) -
             except StepFailed as error:
                 result.ok, result.detail = False, str(error)
         mark = "[green]✓[/green]" if result.ok else "[red]✗[/red]"
-        console.print(f"{mark} {number} {result.step}  [dim]{result.ms:.0f} ms, {len(evidence.messages)} packets[/dim]")
-        console.print(f"    {result.detail}", markup=False)
+        console.print(
+            f"{mark} {number} {result.step}  [dim]{result.ms:.0f} ms, {len(evidence.messages)} packets[/dim]",
+            soft_wrap=True,
+        )
+        console.print(f"    {result.detail}", markup=False, soft_wrap=True)
 
 
 def _between(messages: Sequence[Message], begin_ns: int, end_ns: int) -> list[Message]:

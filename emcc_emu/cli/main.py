@@ -95,4 +95,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except EmccEmuError as error:
         click.echo(f"error: {error}", err=True)
         return EXIT_FAILED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+        return EXIT_INPUT
     return result if isinstance(result, int) else 0

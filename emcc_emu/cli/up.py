@@ -7,6 +7,7 @@ import random
 import secrets
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ TRUNK_STYLES = {"Full Service": "green", "Partial Service": "yellow", "No Servic
 @click.option("--ephemeral", is_flag=True, help="Use a free block of loopback addresses instead of the lab's own.")
 @click.option("--tftp-port", type=click.IntRange(0, 65535), help="UDP port of TFTP; real phones need 69.")
 @click.option("--address", "addresses", multiple=True, metavar="NODE=IP", help="Put a node on this address.")
-@click.option("--control", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT", help="The control API.")
+@click.option(
+    "--control", metavar="HOST:PORT", help="The control API; 127.0.0.1:8090 if absent, any free port if --ephemeral."
+)
 @click.option("--restart", is_flag=True, help="Start a cluster again when its process has died.")
 @click.option("--plain", is_flag=True, help="Print lines instead of a live screen.")
 def command(
@@ -55,7 +58,7 @@ def command(
     ephemeral: bool,
     tftp_port: int | None,
     addresses: tuple[str, ...],
-    control: str,
+    control: str | None,
     restart: bool,
     plain: bool,
 ) -> int:
@@ -68,9 +71,13 @@ def command(
       sudo .venv/bin/emcc-emu up lab.yaml --address sj-pub=192.0.2.10 --tftp-port 69
       emcc-emu up lab.yaml --only tokyo --state ./state      one cluster per machine
     """
+    loaded = load_lab(lab_file)
+    if trace is None and state is None and not no_trace:
+        trace = Path(tempfile.mkdtemp(prefix="emcc-emu-trace-"))
     options = RunOptions(only, state, trace, not no_trace, ephemeral, tftp_port, addresses, restart)
-    lab = prepare_lab(load_lab(lab_file), options, random.Random())
-    run = _Run(lab, options, lab_file, ready_file, parse_control_address(control), plain or not sys.stdout.isatty())
+    address = parse_control_address(control or ("127.0.0.1:0" if ephemeral else "127.0.0.1"))
+    lab = prepare_lab(loaded, options, random.Random())
+    run = _Run(lab, options, lab_file, ready_file, address, plain or not sys.stdout.isatty())
     return asyncio.run(run.until_stopped())
 
 
@@ -95,11 +102,12 @@ class _Run:
         if not self.control.is_loopback:
             self.control.token = secrets.token_urlsafe(24)
         self.dead: list[str] = []
+        self.is_announced = False
 
     async def until_stopped(self) -> int:
         """Run until SIGINT or SIGTERM; the exit status."""
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         with self.console.status("Starting ...") if not self.is_plain else _nothing():
             starting = asyncio.ensure_future(self.host.__aenter__())
@@ -116,9 +124,12 @@ class _Run:
                 self.announce()
                 await self.show_until(stop)
         finally:
+            trace = self.host.trace_directory
             await self.host.__aexit__(None, None, None)
-            if self.ready_file is not None:
+            if self.ready_file is not None and self.is_announced:
                 self.ready_file.unlink(missing_ok=True)
+            if trace is not None and self.is_announced:
+                self.console.print(f"trace kept: emcc-emu ladder {trace}", soft_wrap=True)
         return 1 if self.dead else 0
 
     def announce(self) -> None:
@@ -126,6 +137,7 @@ class _Run:
         ready = self.host.describe(self.control.url)
         if self.ready_file is not None:
             ready.write(self.ready_file)
+        self.is_announced = True
         self.console.print(f"ready: {', '.join(self.host.cluster_names)}; control {self.control.url}")
         if self.control.token:
             self.console.print(f"control token: {self.control.token}")
@@ -175,7 +187,7 @@ def _draw_cluster(name: str, status: dict[str, Any] | None) -> RenderableType:
         table.add_column(heading)
     users = _users(status)
     phones = calls["registrations"]
-    for phone in phones[:MAX_PHONES_SHOWN]:
+    for phone in sorted(phones, key=lambda phone: str(phone["device"]))[:MAX_PHONES_SHOWN]:
         lines = " ".join(phone["lines"])
         table.add_row(phone["device"], lines, users.get(phone["device"], ""), phone["node"], phone["address"])
     parts: list[RenderableType] = [table]

@@ -6,7 +6,7 @@ import errno
 import ipaddress
 import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from emcc_emu.errors import InputError, LabError
 
@@ -74,12 +74,13 @@ def require_bindable(node: str, address: str) -> None:
             ) from None
 
 
-def parse_overrides(texts: Iterable[str], nodes: Mapping[str, str]) -> dict[str, str]:
+def parse_overrides(texts: Iterable[str], nodes: Mapping[str, str], here: Container[str]) -> dict[str, str]:
     """Read `NODE=IP` options into a map from the lab's address to the address wanted.
 
     Args:
         texts: The options as typed.
         nodes: Address of every node in the lab, by node name.
+        here: Names of the nodes that run on this machine and so need their address on it.
 
     Raises:
         InputError: the form, the node or the address is wrong.
@@ -97,5 +98,6 @@ def parse_overrides(texts: Iterable[str], nodes: Mapping[str, str]) -> dict[str,
             mapping[nodes[node]] = str(ipaddress.ip_address(address))
         except ValueError:
             raise InputError(f"--address {text!r}: {address!r} is not an IP address") from None
-        require_bindable(node, address)
+        if node in here:
+            require_bindable(node, address)
     return mapping

@@ -80,7 +80,9 @@ def prepare_lab(lab: Lab, options: RunOptions, rng: random.Random) -> Lab:
     if options.ephemeral:
         mapping = free_block({label.address for label in node_labels(lab)}, rng)
     mapping |= parse_overrides(
-        options.addresses, {node.name: node.address for cluster in lab.clusters for node in cluster.nodes}
+        options.addresses,
+        {node.name: node.address for cluster in lab.clusters for node in cluster.nodes},
+        here={node.name for name in options.only or lab.by_name for node in lab.by_name[name].nodes},
     )
     if mapping:
         lab = with_addresses(lab, lambda address: mapping.get(address, address))
@@ -269,6 +271,7 @@ class LabHost:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=MAX_LINE_BYTES,
+            process_group=0,  # Ctrl-C in a terminal is for the host, which then closes the pipe
         )
         assert process.stdin is not None and process.stdout is not None  # both were asked for
         process.stdin.write(msgspec.json.encode(job) + b"\n")
@@ -291,7 +294,9 @@ class LabHost:
             line = b""
         answer = msgspec.json.decode(line, type=Answer) if line else Answer(0, error="its process ended")
         if answer.error:
-            raise LabError(f"cluster {name} did not start: {answer.error.removeprefix(f'cluster {name}: ')}")
+            reason = answer.error.removeprefix(f"cluster {name}: ")
+            hint = "; if another lab runs, stop it or add --ephemeral" if "already in use" in reason else ""
+            raise LabError(f"cluster {name} did not start: {reason}{hint}")
 
     def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
         watcher = asyncio.create_task(self._report_death(name, process))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,3 +117,33 @@ def test_a_wrong_option_exits_2_and_says_what_would_be_right(arguments: list[str
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
+
+
+def test_a_second_lab_on_the_same_addresses_names_the_way_out(tmp_path: Path) -> None:
+    with lab_running(tmp_path) as (process, ready):
+        lab = tmp_path / "same.yaml"
+        node = ready["clusters"]["tokyo"]["nodes"][0]["address"]
+        lab.write_text(f"clusters: {{paris: {{nodes: {{paris-pub: {node}}}}}}}\n")
+        command = [sys.executable, "-m", "emcc_emu", "up", str(lab), "--ready-file", str(tmp_path / "ready.json")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 1
+        assert "add --ephemeral" in done.stderr
+        assert (tmp_path / "ready.json").exists(), "the running lab's ready file is not the other's to remove"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 0
+
+
+def test_the_packets_outlive_the_lab(tmp_path: Path) -> None:
+    with lab_running(tmp_path) as (process, ready):
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=5) == 0
+    trace = Path(ready["trace"])
+    assert list(trace.glob("tokyo-*"))
+    shutil.rmtree(trace)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "emcc_emu", "up", str(LAB), "--ephemeral", "--state", "/proc/nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: /proc/nowhere: ")

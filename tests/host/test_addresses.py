@@ -35,7 +35,7 @@ def test_no_free_block_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_override_names_its_node() -> None:
-    assert addresses.parse_overrides(["a=127.0.0.1"], {"a": "127.1.0.10"}) == {"127.1.0.10": "127.0.0.1"}
+    assert addresses.parse_overrides(["a=127.0.0.1"], {"a": "127.1.0.10"}, here={"a"}) == {"127.1.0.10": "127.0.0.1"}
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,9 @@ def test_an_override_names_its_node() -> None:
 )
 def test_a_wrong_override_says_what_would_be_right(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        addresses.parse_overrides([text], {"a": "127.1.0.10"})
+        addresses.parse_overrides([text], {"a": "127.1.0.10"}, here={"a"})
+
+
+def test_a_node_of_another_machine_need_not_have_its_address_here() -> None:
+    moved = addresses.parse_overrides(["b=192.0.2.77"], {"a": "127.1.0.10", "b": "127.2.0.10"}, here={"a"})
+    assert moved == {"127.2.0.10": "192.0.2.77"}

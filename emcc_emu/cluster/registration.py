@@ -162,8 +162,8 @@ class Registration(WaitingItem):
         self.call_id = request.call_id
         self.cseq = request.cseq.number
         self.directory_number = directory_number
-        self.user_agent = sys.intern(request.headers.get("User-Agent") or "")
-        supported = ",".join(request.headers.lines("Supported")).lower()
+        self.user_agent = sys.intern(request.get("User-Agent") or "")
+        supported = ",".join(request.get_lines("Supported")).lower()
         self.takes_service_control = SERVICE_CONTROL_OPTION in supported
 
     @property

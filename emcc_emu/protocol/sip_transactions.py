@@ -203,9 +203,9 @@ class TransactionLayer(TransactionHost):
             timers: Other durations than the layer's.
             timeout_s: Timer B or F; None for `timers.timeout_s`.
         """
-        self._add_via(request, flow, sent_by)
+        branch = self._add_via(request, flow, sent_by)
         durations = timers or self.timers
-        key = client_key(request.via.branch, request.method)
+        key = client_key(branch, request.method)
         kind, state = (
             (InviteClientTransaction, State.CALLING)
             if request.method == "INVITE"
@@ -458,10 +458,13 @@ class TransactionLayer(TransactionHost):
             if not waiting:
                 del self._by_connection[transaction.flow.connection_id]
 
-    def _add_via(self, request: SipRequest, flow: Flow, sent_by: Address | None) -> None:
-        if "Via" not in request.headers:
-            value = via_value(flow.transport, sent_by or flow.local, self._make_branch(self._rng))
-            request.headers.prepend("Via", value)
+    def _add_via(self, request: SipRequest, flow: Flow, sent_by: Address | None) -> str | None:
+        """Put a Via on top, unless there is one; its branch."""
+        if "Via" in request.headers:
+            return request.via.branch
+        branch = self._make_branch(self._rng)
+        request.headers.prepend("Via", via_value(flow.transport, sent_by or flow.local, branch))
+        return branch
 
     def _discard(self, reason: str, data: bytes, flow: Flow, is_malformed: bool = True) -> None:
         self.counters.discarded += 1

@@ -159,12 +159,15 @@ class Headers:
 
     def prepend(self, name: str, value: str) -> None:
         """Insert a line before the first line of the same name, or before all lines: a new top Via, a Route."""
-        self.insert_before(name if name in self else self._names[0] if self._names else name, name, value)
+        key = header_key(name)
+        self._insert(self._keys.index(key) if key in self._keys else 0, name, value)
 
     def insert_before(self, before: str, name: str, value: str) -> None:
         """Insert a line before the first line called `before`; at the end when there is none."""
         key = header_key(before)
-        position = self._keys.index(key) if key in self._keys else len(self._keys)
+        self._insert(self._keys.index(key) if key in self._keys else len(self._keys), name, value)
+
+    def _insert(self, position: int, name: str, value: str) -> None:
         self._values.insert(position, _checked(name, value))
         self._keys.insert(position, header_key(name))
         self._names.insert(position, name)

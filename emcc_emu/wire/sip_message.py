@@ -210,7 +210,7 @@ class SipMessage:
     @property
     def content_type(self) -> str | None:
         """Media type without parameters, lower case; `get("Content-Type")` has the parameters."""
-        value = self.headers.get("Content-Type")
+        value = self.get("Content-Type")
         return None if value is None else "".join(value.partition(";")[0].split()).lower()
 
     @property

@@ -1,4 +1,4 @@
-"""The form that nearly all SIP requests have, recognised at one look; every other request is split and judged in full.
+"""The form that nearly all SIP messages have, recognised at one look; every other one is split and judged in full.
 
 What is recognised keeps the rules of RFC 3261 by construction: the pattern is narrower than the grammar, each field is
 there once, the length is right, and nothing is asked for by Route, Require or Proxy-Require. One look costs a third of
@@ -12,9 +12,10 @@ from typing import Final
 
 from emcc_emu.wire.sip_fields import BRANCH_COOKIE, CSeq, Via
 from emcc_emu.wire.sip_headers import Headers
-from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest
+from emcc_emu.wire.sip_message import SIP_VERSION, SipMessage, SipRequest, SipResponse
+from emcc_emu.wire.sip_uri import NameAddr, parse_name_addr
 
-__all__ = ["USUAL_ADDRESS", "USUAL_REQUEST_URI", "UsualRequest", "recognise"]
+__all__ = ["USUAL_ADDRESS", "USUAL_REQUEST_URI", "UsualMessage", "UsualRequest", "UsualResponse", "recognise"]
 
 MAX_HEAD_CHARS: Final = 8192
 MAX_FIELDS: Final = 60
@@ -36,15 +37,19 @@ _FIELDS: Final = {
     "From": _ADDRESS,
     "To": _ADDRESS,
     "Call-ID": rf"{_TOKEN}(?:@{_TOKEN})?",
-    "CSeq": r"(?P<number>[0-9]{1,9}) (?P=method)",
+    "CSeq": r"(?P<number>[0-9]{1,9}) (?P<method_again>[A-Z]++)",
     "Content-Length": r"(?:0|[1-9][0-9]{0,4})",
     "Contact": _ADDRESS,
     "Max-Forwards": r"[0-9]{1,2}",
     "Expires": r"[0-9]{1,9}",
     "Content-Type": r"[^\r\n]++",
+    "Supported": r"[^\r\n]++",
+    "User-Agent": r"[^\r\n]++",
 }
 """What the fields that matter look like, each at most once; the first six have to be there."""
-_NOT_OTHER: Final = "|".join((*_FIELDS, "Route", "Record-Route", "Require", "Proxy-Require", "[a-z]"))
+_NOT_OTHER: Final = "|".join(
+    (*_FIELDS, "Route", "Record-Route", "Require", "Proxy-Require", "Content-Encoding", "[a-z]")
+)
 _OTHER: Final = rf"(?!(?i:{_NOT_OTHER}) ?:)[A-Za-z][A-Za-z\-]*+: [^\r\n]*+"
 
 
@@ -52,9 +57,9 @@ def _group(field: str) -> str:
     return field.replace("-", "_")
 
 
-def _head() -> re.Pattern[str]:
-    """The whole head of a usual request; each field's value is the group of its name."""
-    pattern = rf"(?P<method>[A-Z]++) (?P<uri>{_URI}) SIP/2\.0(?:\r\n(?:"
+def _head(start_line: str) -> re.Pattern[str]:
+    """The whole head of a usual message; each field's value is the group of its name."""
+    pattern = rf"{start_line}(?:\r\n(?:"
     for field, form in _FIELDS.items():
         number = pattern.count("(?P<") + 1
         once = f"(?({number})(?!))"  # once that group has matched, it cannot match again
@@ -62,29 +67,21 @@ def _head() -> re.Pattern[str]:
     return re.compile(rf"{pattern}{_OTHER})(?=\r|\Z)){{6,{MAX_FIELDS}}}+")
 
 
-_HEAD: Final = _head()
-_MANDATORY: Final = tuple(_HEAD.groupindex[_group(field)] for field in list(_FIELDS)[:6])
-_GROUPS: Final = {field: _HEAD.groupindex[_group(field)] for field in _FIELDS}
+_REQUEST: Final = _head(rf"(?P<method>[A-Z]++) (?P<uri>{_URI}) SIP/2\.0")
+_RESPONSE: Final = _head(r"SIP/2\.0 (?P<status>[1-6][0-9]{2}) (?P<reason>[^\r\n]*+)")
+_GROUPS: Final = {field: _REQUEST.groupindex[_group(field)] for field in _FIELDS}
+"""Numbers of the fields' groups, the same in both patterns, whose start lines have two groups each."""
+_MANDATORY: Final = tuple(_GROUPS.values())[:6]
 
 
-class UsualRequest(SipRequest):
-    """A request of the usual form; its header fields are split when somebody asks for more than the main ones.
+class UsualMessage(SipMessage):
+    """A message of the usual form; its header fields are split when somebody asks for more than the main ones."""
 
-    Args:
-        found: What was recognised, over the whole head.
-        body: Its body.
-    """
+    __slots__ = ()
 
-    __slots__ = ("_found", "_top_via")
-
-    def __init__(self, found: re.Match[str], body: bytes) -> None:
-        self.method = found["method"]
-        self.uri = found["uri"]
-        self.body = body
-        self.version = SIP_VERSION
-        self.defects = ()
-        self._found: re.Match[str] | None = found
-        self._top_via: Via | None = None
+    _found: re.Match[str] | None
+    """What was recognised, over the whole head; None once the header fields have been split."""
+    _top_via: Via | None
 
     @property
     def is_untouched(self) -> bool:
@@ -125,7 +122,12 @@ class UsualRequest(SipRequest):
 
     @property
     def cseq(self) -> CSeq:
-        return CSeq(int(self._found["number"]), self.method) if self._found is not None else super().cseq
+        found = self._found
+        return super().cseq if found is None else CSeq(int(found["number"]), found["method_again"])
+
+    @property
+    def to(self) -> NameAddr:
+        return super().to if self._found is None else parse_name_addr(self._found["To"])
 
     @property
     def expires(self) -> int | None:
@@ -135,11 +137,49 @@ class UsualRequest(SipRequest):
         return None if text is None else int(text)
 
 
-def recognise(head: str, body: bytes) -> UsualRequest | None:
-    """The request with this head (start line and header fields, no empty line) and body, if it is of the usual form."""
+class UsualRequest(UsualMessage, SipRequest):
+    """A request of the usual form.
+
+    Args:
+        found: What was recognised.
+        body: Its body.
+    """
+
+    __slots__ = ("_found", "_top_via")
+
+    def __init__(self, found: re.Match[str], body: bytes) -> None:
+        self.method = found["method"]
+        self.uri = found["uri"]
+        self.body = body
+        self.version = SIP_VERSION
+        self.defects = ()
+        self._found = found
+        self._top_via = None
+
+
+class UsualResponse(UsualMessage, SipResponse):
+    """A response of the usual form; the arguments are those of `UsualRequest`."""
+
+    __slots__ = ("_found", "_top_via")
+
+    def __init__(self, found: re.Match[str], body: bytes) -> None:
+        self.status = int(found["status"])
+        self.reason = found["reason"]
+        self.body = body
+        self.version = SIP_VERSION
+        self.defects = ()
+        self._found = found
+        self._top_via = None
+
+
+def recognise(head: str, body: bytes) -> UsualRequest | UsualResponse | None:
+    """The message with this head (start line and header fields, no empty line) and body, if it is of the usual form."""
     if len(head) > MAX_HEAD_CHARS:
         return None
-    found = _HEAD.fullmatch(head)
+    is_response = head.startswith("SIP/")
+    found = (_RESPONSE if is_response else _REQUEST).fullmatch(head)
     if found is None or None in found.group(*_MANDATORY) or int(found["Content_Length"]) != len(body):
         return None
-    return UsualRequest(found, body)
+    if is_response:
+        return UsualResponse(found, body)
+    return UsualRequest(found, body) if found["method"] == found["method_again"] else None

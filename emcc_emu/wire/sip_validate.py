@@ -17,7 +17,7 @@ from emcc_emu.wire.sip_message import SIP_VERSION, SipRequest, SipResponse
 from emcc_emu.wire.sip_parse import MAX_MESSAGE_BYTES
 from emcc_emu.wire.sip_text import shown, split_comma_list, split_params
 from emcc_emu.wire.sip_uri import parse_uri, split_name_addr, uri_scheme
-from emcc_emu.wire.sip_usual import USUAL_ADDRESS, USUAL_REQUEST_URI, UsualRequest
+from emcc_emu.wire.sip_usual import USUAL_ADDRESS, USUAL_REQUEST_URI, UsualMessage
 
 __all__ = ["CUCM_ALLOW", "CUCM_POLICY", "KNOWN_METHODS", "RequestPolicy", "validate_request", "validate_response"]
 
@@ -93,7 +93,7 @@ def validate_request(request: SipRequest, *, stream: bool = False, policy: Reque
         SipUnparsable: The request is dropped: its Via cannot carry an answer, or it is an ACK.
     """
     try:
-        is_usual = isinstance(request, UsualRequest) and request.is_untouched
+        is_usual = isinstance(request, UsualMessage) and request.is_untouched
         if not is_usual:
             _check_form(request, policy)
             _check_length(request, stream)
@@ -111,6 +111,8 @@ def validate_response(response: SipResponse) -> None:
         SipUnparsable: It is dropped: a mandatory field is missing, doubled or unparsable, or there is more than one
             Via, so it was meant for somebody else (RFC 3261 section 8.1.3.3).
     """
+    if isinstance(response, UsualMessage) and response.is_untouched:
+        return
     try:
         _check_defects(response.defects)
         _check_mandatory(response)
@@ -212,12 +214,14 @@ def _check_ability(request: SipRequest, policy: RequestPolicy, is_usual: bool) -
     if method not in policy.allowed_methods:
         status = 405 if method in KNOWN_METHODS else 501
         raise SipInvalid(f"Method {shown(method)}", status, (("Allow", policy.allow),))
-    if not is_usual:  # a usual one has a SIP URI and requires nothing
+    if not is_usual:  # a usual one has a SIP URI, requires nothing and is not encoded
         scheme = request.uri.partition(":")[0]
         if scheme.lower() not in _SCHEMES:
             raise SipInvalid(f"URI scheme {shown(scheme)}", status=416)
         if method not in ("ACK", "CANCEL"):
             _check_options(request, policy)
+        if request.body:
+            _check_encoding(request)
     if request.body:
         _check_body(request, policy)
     if method == "INVITE" and "Accept" in request.headers:
@@ -233,12 +237,15 @@ def _check_options(request: SipRequest, policy: RequestPolicy) -> None:
         raise SipInvalid(f"Unsupported option {shown(text)}", 420, (("Unsupported", text),))
 
 
-def _check_body(request: SipRequest, policy: RequestPolicy) -> None:
-    if len(request.body) > policy.max_body_bytes:
-        raise SipInvalid(f"Body longer than {policy.max_body_bytes} bytes", status=413)
+def _check_encoding(request: SipRequest) -> None:
     encodings = request.get_all("Content-Encoding")
     if any(encoding.lower() != "identity" for encoding in encodings):
         raise SipInvalid(f"Content-Encoding {shown(encodings[0])}", 415, (("Accept-Encoding", "identity"),))
+
+
+def _check_body(request: SipRequest, policy: RequestPolicy) -> None:
+    if len(request.body) > policy.max_body_bytes:
+        raise SipInvalid(f"Body longer than {policy.max_body_bytes} bytes", status=413)
     content_type = request.content_type
     if not content_type:
         raise SipInvalid("Missing Content-Type")

@@ -1,4 +1,4 @@
-"""Requests of the usual form are recognised at one look; whatever is recognised keeps the rules."""
+"""Messages of the usual form are recognised at one look; whatever is recognised keeps the rules."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from emcc_emu.errors import SipUnparsable
 from emcc_emu.wire import sip
-from emcc_emu.wire.sip_usual import UsualRequest
+from emcc_emu.wire.sip_usual import UsualMessage, UsualRequest
 
 CONTACT = '<sip:2001@203.0.113.7:51001;transport=tcp>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-02aa00000001>"'
 REGISTER = (
@@ -38,7 +38,7 @@ def test_any_port_is_usual(port):
 
 
 def is_usual(message: object) -> bool:
-    return isinstance(message, UsualRequest) and message.is_untouched
+    return isinstance(message, UsualMessage) and message.is_untouched
 
 
 def test_a_phones_register_is_usual():
@@ -83,6 +83,8 @@ def test_without_a_mandatory_field_it_is_not_usual(name):
         ("Content-Length: 0", "Content-Location: 0"),
         ("Content-Length: 0", "Content-Length: 0\r\nl: 0"),
         ("User-Agent: anything", "Route: <sip:192.0.2.1;lr>\r\nUser-Agent: anything"),
+        ("User-Agent: anything", "Require: timer\r\nUser-Agent: anything"),
+        ("User-Agent: anything", "Content-Encoding: gzip\r\nUser-Agent: anything"),
         ("User-Agent: anything", "no header line"),
     ],
 )
@@ -127,6 +129,7 @@ def test_its_main_fields_can_be_read_without_splitting():
 def test_its_headers_are_those_of_any_other_request():
     message = changed("", "")
     assert message.get("User-Agent") == "anything; goes, here"
+    assert message.get("Subject") is None
     assert not is_usual(message)
     split = sip.SipRequest(message.method, message.uri, list(message.headers))
     assert message.encode() == split.encode() == REGISTER.encode()
@@ -144,3 +147,24 @@ def test_a_change_of_its_headers_counts():
 
 def test_a_head_over_the_bound_is_left_to_the_rules():
     assert not is_usual(changed("anything; goes", "x" * 9000))
+
+
+def test_a_response_can_be_usual():
+    head = REGISTER.partition("\r\n")[2].partition("\r\n\r\n")[0]
+    message = sip.parse_message(f"SIP/2.0 202 Accepted, then\r\n{head}\r\n\r\n".encode())
+    assert isinstance(message, sip.SipResponse) and is_usual(message)
+    sip.validate_response(message)
+    assert (message.status, message.reason, message.cseq) == (202, "Accepted, then", (101, "REGISTER"))
+    assert (message.via.branch, message.to.uri) == ("z9hG4bK1f00a1b2", "sip:2001@198.51.100.10")
+    assert message.get("Expires") == "3600" and is_usual(message)
+    assert message.headers.get("Contact") == CONTACT
+    assert message.to.uri == "sip:2001@198.51.100.10" and not is_usual(message)
+
+
+@pytest.mark.parametrize("line", ["SIP/2.0 20 OK", "SIP/2.0 700 Odd", "sip/2.0 200 OK", "SIP/2.0 200"])
+def test_a_response_with_an_odd_status_line_is_not(line):
+    head = REGISTER.partition("\r\n")[2]
+    try:
+        assert not is_usual(sip.parse_message(f"{line}\r\n{head}".encode()))
+    except SipUnparsable:
+        pass

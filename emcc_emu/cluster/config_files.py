@@ -49,7 +49,9 @@ __all__ = ["ConfigFiles"]
 MAX_CALL_MANAGERS = 5
 """Servers that a phone keeps."""
 
-MAX_CACHED_FILES = 20_000
+MAX_CACHED_FILES = 256
+"""Built files that are kept, 10 kB each: enough for those that all phones ask for. A phone asks for its own one once a
+boot, so to keep that would cost more memory than its registration does."""
 
 PHONE_SUFFIX = ".cnf.xml"
 

@@ -291,6 +291,11 @@ class SipRegistration:
         delay_s = max(self.granted_s - self._timing.refresh_delta_s, self.granted_s / 2)
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._refresh)
 
+    def refresh(self) -> None:
+        """Send the bare REGISTER that keeps the registration now, not only when it is due."""
+        self.stop()
+        self._refresh()
+
     def _refresh(self, *, is_retry: bool = False) -> None:
         """Send the bare REGISTER that keeps the registration."""
         self._timer = None

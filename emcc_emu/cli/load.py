@@ -93,7 +93,7 @@ def command(
       emcc-emu load fixtures/scenarios/concurrent-limit.yaml --html report.html
       emcc-emu load fixtures/scenarios/morning.yaml --expect "login p95 < 2s" --expect "errors < 1%"
       emcc-emu load fixtures/scenarios/morning.yaml --once
-      emcc-emu load fixtures/scenarios/constant.yaml --find-limit
+      emcc-emu load constant.yaml --find-limit
     """
     if schema:
         click.echo(scenario_schema_text(), nl=False)

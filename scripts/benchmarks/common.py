@@ -75,12 +75,14 @@ def child(
 
 
 def group_of(process: subprocess.Popen[bytes]) -> list[int]:
-    """Process ids of a child of `child` and of all its own children."""
-    return [
-        int(entry.name)
-        for entry in Path("/proc").glob("[0-9]*")
-        if (fields := _stat(int(entry.name))) and int(fields[2]) == process.pid
-    ]
+    """Process ids of a child of `child` and of all its descendants, whose groups may be others."""
+    parents = {
+        int(entry.name): int(fields[1]) for entry in Path("/proc").glob("[0-9]*") if (fields := _stat(int(entry.name)))
+    }
+    found = [process.pid]
+    for member in found:  # it grows while we go through it
+        found += [child for child, parent in parents.items() if parent == member]
+    return found
 
 
 def cpu_s(process: int | subprocess.Popen[bytes]) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 import common
 import em_api
+import load
 import logins
 import memory
 import sip
@@ -24,6 +25,7 @@ TARGETS: dict[str, dict[str, float]] = {
     "TFTP, blksize 512": {"atftpd": 1.3, "tftpd-hpa": 4.0},
     "TFTP, blksize 1428": {"atftpd": 1.3, "tftpd-hpa": 4.0},
     "EMService deviceUserQuery": {"aiohttp's hello": 0.40},
+    "registrations by the fleet": {"SIPp": 0.5},
 }
 """Least ratio to each peer."""
 
@@ -31,6 +33,11 @@ LIMITS: dict[str, tuple[str, float]] = {
     "whole EMCC logins": ("at least", 50.0),
     "memory of a registered phone, cluster side": ("at most", 10.0),
     "memory of a registered phone, fleet side": ("at most", 20.0),
+    "boot storm": ("at least", 400.0),
+    "20000 phones kept alive, cluster side": ("at most", 10.0),
+    "20000 phones kept alive, fleet side": ("at most", 10.0),
+    "EM logins through the EM API": ("at least", 2000.0),
+    "arrivals later than planned, 99 %": ("at most", 10.0),
 }
 """Bounds of the figures themselves."""
 
@@ -50,6 +57,11 @@ PARTS: dict[str, Part] = {
     "em": Part(em_api.run, "deviceUserQuery over HTTP", {"rounds": 1, "seconds": 0.3}),
     "logins": Part(logins.run, "whole logins between two clusters", {"rounds": 1, "phones": 40}),
     "memory": Part(memory.run, "what a registered phone takes", {"phones": 200}),
+    "load": Part(
+        load.run,
+        "boots, refreshes, EM logins, arrivals, the generator beside SIPp",
+        {"phones": 50, "rounds": 1, "seconds": 0.3, "watched_s": 1.0, "settled_s": 0.0, "arrivals_s": 1.0},
+    ),
 }
 
 
@@ -70,6 +82,24 @@ def verdict(name: str, result: common.Comparison) -> tuple[bool, list[str]]:
     return is_ok, lines + [f"    {note}" for note in result.get("notes", [])]
 
 
+def report_text(results: Mapping[str, common.Comparison], *, is_quick: bool) -> str:
+    """The figures as a Markdown table, with the machine they were measured on."""
+    lines = ["# Benchmarks", "", f"Written by `scripts/bench` on {common.describe_machine()}.", ""]
+    if is_quick:
+        lines += ["One short round of each: this shows that everything runs, not how fast.", ""]
+    lines += ["| work | figure | beside | must reach | |", "| --- | ---: | --- | --- | --- |"]
+    for name, result in results.items():
+        targets = TARGETS.get(name, {})
+        beside = "; ".join(f"{ratio:.2f} x {peer}" for peer, ratio in result["ratio"].items())
+        wanted = [f"{least:g} x {peer}" for peer, least in targets.items()]
+        wanted += ["{} {:g} {}".format(*LIMITS[name], result["unit"])] if name in LIMITS else []
+        mark = ("yes" if verdict(name, result)[0] else "**no**") if wanted else ""
+        figure = f"{common.shown(result['figure'])} {result['unit']}"
+        lines.append(f"| {name} | {figure} | {beside} | {'; '.join(wanted)} | {mark} |")
+    notes = [f"* {name}: {note}" for name, result in results.items() for note in result.get("notes", [])]
+    return "\n".join([*lines, "", *notes, *([""] if notes else [])])
+
+
 def read_arguments() -> argparse.Namespace:
     """What to measure, how thoroughly, and where to write it."""
     parts = "\n".join(f"  {name:8}{part.subject}" for name, part in PARTS.items())
@@ -87,6 +117,9 @@ def read_arguments() -> argparse.Namespace:
         "exit 0 whatever the figures",
     )
     parser.add_argument("--profile", action="store_true", help="logins: say which modules use the CPU")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the figures as a table in Markdown, such as BENCHMARKS.md"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.parts if name not in PARTS]
@@ -110,6 +143,8 @@ def main() -> int:
             reached, lines = verdict(label, result)
             is_ok = is_ok and reached
             print(f"{label}: {common.shown(result['figure'])} {result['unit']}", *lines, sep="\n", flush=True)
+    if arguments.report:
+        arguments.report.write_text(report_text(results, is_quick=arguments.quick))
     if arguments.json:
         report = {"ok": is_ok, "quick": arguments.quick, "machine": common.describe_machine(), "results": results}
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 
 from emcc_emu.cluster.pin_gate import PinGate
-from emcc_emu.cluster.service_times import spend
+from emcc_emu.cluster.service_times import Operation, ServiceTimer
 from emcc_emu.cluster.state import ClusterState
 from emcc_emu.lab.model import ClusterConfig, Lab
 from emcc_emu.net.clock import Clock
@@ -79,11 +79,13 @@ class ServiceContext:
     shared_secret: str = field(repr=False)
     """What EMApp shows its own EMService as `appEncryptedCertificate`."""
     background: Background = field(default_factory=Background)
+    _timer: ServiceTimer = field(init=False)
     pins: PinGate = field(init=False)
     """Checks what people type as PIN."""
 
     def __post_init__(self) -> None:
         self.pins = PinGate(self.state)
+        self._timer = ServiceTimer(self.rng)
 
     @property
     def config(self) -> ClusterConfig:
@@ -105,6 +107,6 @@ class ServiceContext:
         """Addresses of the cluster's nodes."""
         return self.state.own_addresses
 
-    async def spend(self, given_s: float) -> None:
-        """Let the extra time of one operation pass, varied as the cluster's service times say."""
-        await spend(given_s, self.config.service_times, self.rng)
+    async def spend(self, operation: Operation) -> None:
+        """Let the extra time of one operation pass, as the cluster's service times say."""
+        await self._timer.spend(operation, self.config.service_times)

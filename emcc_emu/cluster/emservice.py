@@ -263,7 +263,7 @@ class EmService:
             if refusal is not None or user is None or profile is None:
                 raise EmError(refusal or CODE_UNKNOWN)
             with self._state.transition(device_name, CODE_ANOTHER_USER):
-                await self._context.spend(self._context.config.service_times.login_s)
+                await self._context.spend("login")
                 await rule.end_other_sessions(self._desk)
                 await self._desk.log_in(device_name, user.user_id, profile.name, self._duration_s(request, user))
         self.counters.logins_successful += 1
@@ -305,7 +305,7 @@ class EmService:
         )
         if refusal is not None:
             raise EmError(refusal)
-        await self._context.spend(self._context.config.service_times.logout_s)
+        await self._context.spend("logout")
         reason: LogoutReason = "user" if principal.is_emapp else "admin"
         visiting = self._state.visiting_session(device_name)
         if visiting is not None:

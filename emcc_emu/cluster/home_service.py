@@ -74,7 +74,7 @@ class HomeService:
         Raises:
             EmError: The user is ours but may not log in.
         """
-        await self._context.spend(self._context.config.service_times.check_user_s)
+        await self._context.spend("check_user")
         users = self._state.directory.users_as_typed(request.user_id, request.login_type)
         if not users:
             return UnknownUser(request.user_id)
@@ -117,7 +117,7 @@ class HomeService:
                 refusal = home_login_refusal(self._facts(request, user, device_name, rule, profile))
                 if refusal is not None or profile is None:
                     raise EmError(refusal or CODE_UNKNOWN)
-                await self._context.spend(self._context.config.service_times.home_login_s)
+                await self._context.spend("home_login")
                 await rule.end_other_sessions(self._desk)
                 session = await self._open(request, user, profile, peer_ip)
                 self._context.pins.believe(user.user_id, request.credential)
@@ -174,7 +174,7 @@ class HomeService:
         asked = (request.info.cluster_id, request.user_id)
         if session is None or (session.visiting_cluster_id, session.user_id) != asked:
             raise EmError(CODE_NO_USER)
-        await self._context.spend(self._context.config.service_times.logout_s)
+        await self._context.spend("logout")
         await self._desk.close_home_session(device_name, request.reason, is_asked_by_visiting=True)
         return Success()
 

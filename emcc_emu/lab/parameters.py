@@ -193,6 +193,10 @@ class ServiceTimes(Settings, frozen=True, kw_only=True):
     remote_answer_timeout_s: Duration = 5
     """How long another cluster may take to answer before it is passed over."""
 
+    from_trace: str = ""
+    """Trace file or directory, relative to where the program starts, that times are drawn from: an operation with
+    answers in that trace takes as long as one of them, drawn anew each time, instead of what is given here."""
+
     spread: Literal["fixed", "log_normal"] = "fixed"
     """Whether the extra times are always as given, or vary log-normally around what is given, their median, as those of
     a real node do."""

@@ -105,21 +105,23 @@ class FaultBoard:
 
     def is_down(self, service: FaultService, node: str = "") -> bool:
         """Whether a service of this cluster does not run."""
-        return is_service_down(self._faults.values(), self.cluster, service, node)
+        return bool(self._faults) and is_service_down(self._faults.values(), self.cluster, service, node)
 
     def is_failing(self, service: FaultService, node: str = "") -> bool:
         """Whether a service of this cluster fails for no reason that it knows."""
-        return is_service_failing(self._faults.values(), self.cluster, service, node)
+        return bool(self._faults) and is_service_failing(self._faults.values(), self.cluster, service, node)
 
     async def spend(self, service: FaultService, node: str = "") -> None:
         """Let the time pass by which a service is slow; without such a fault not even a turn of the loop."""
+        if not self._faults:
+            return
         delay_s = service_delay_s(self._faults.values(), self.cluster, service, node)
         if delay_s > 0:
             await asyncio.sleep(delay_s)
 
     def database_fails(self, operation: DatabaseOperation) -> bool:
         """Whether the cluster's database fails at an operation."""
-        return database_fails(self._faults.values(), self.cluster, operation)
+        return bool(self._faults) and database_fails(self._faults.values(), self.cluster, operation)
 
     def unreadable(self) -> frozenset[DatabaseOperation]:
         """What the cluster's database fails to read of what decides a login."""

@@ -201,9 +201,12 @@ def _read_duration(element: Element) -> int | Indefinite:
 
 
 def _read_query(root: Element, accepts_login_type: bool, is_lenient: bool) -> EmDocument:
-    if not any(child.tag in _QUERY_NAMES for child in root):
-        raise EmError(ERROR_QUERY_TYPE)
-    app_element, query = _QUERY.children(root, is_lenient=is_lenient)
+    try:
+        app_element, query = _QUERY.children(root, is_lenient=is_lenient)
+    except XmlInvalid:
+        if any(child.tag in _QUERY_NAMES for child in root):
+            raise
+        raise EmError(ERROR_QUERY_TYPE) from None
     app = parse_app_info(app_element, is_lenient)
     if query.tag == "deviceUserQuery":
         model = _DEVICE_USER_QUERY_12 if accepts_login_type else _DEVICE_USER_QUERY

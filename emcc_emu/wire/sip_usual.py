@@ -93,7 +93,7 @@ class UsualMessage(SipMessage):
         """Its header fields; from here on they may change, and what was recognised counts no more."""
         if self._found is not None:
             self._headers = Headers.from_lines(self._found.string.split("\r\n")[1:])
-            self._found = None
+            self._found = None  # type: ignore[misc]  # a slot of the two classes that mix this in
         return self._headers
 
     def get(self, name: str) -> str | None:
@@ -117,7 +117,8 @@ class UsualMessage(SipMessage):
         if self._top_via is None:
             transport, host, port, branch, rport = found.group("transport", "host", "port", "branch", "rport")
             params = {"branch": branch, "rport": None} if rport else {"branch": branch}
-            self._top_via = Via(transport, host, int(port) if port else None, params)
+            top_via = Via(transport, host, int(port) if port else None, params)
+            self._top_via = top_via  # type: ignore[misc]  # a slot of the two classes that mix this in
         return self._top_via
 
     @property

@@ -120,11 +120,9 @@ class NodeHandler:
         node.endpoint.respond(transaction, node.answer(request, status, to_tag=transaction.local_tag))
 
     def _is_known(self, ip: str) -> bool:
-        return (
-            self._registrar.book.has_address(ip)
-            or ip in self._gateway_ips
-            or any(trunk.has_peer(ip) for trunk in self._trunks.values())
-        )
+        if ip in self._gateway_ips or self._registrar.book.has_address(ip):
+            return True
+        return any([trunk.has_peer(ip) for trunk in self._trunks.values()])
 
     def _register(self, transaction: ServerTransaction, request: sip.SipRequest, flow: Flow) -> None:
         self._registrar.receive(self.node, transaction, request, flow)

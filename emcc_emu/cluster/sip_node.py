@@ -184,17 +184,16 @@ def _write_response(
     body: bytes,
 ) -> sip.WrittenResponse:
     """The bytes of a response: every OPTIONS and REGISTER of every peer comes through here."""
-    get = request.get
-    via = "\r\nVia: ".join(request.get_lines("Via"))
-    to = get("To")
-    if tag is not None and not is_in_dialog(request):
+    vias, from_, to, call_id, cseq = request.echoed()
+    via = "\r\nVia: ".join(vias)
+    if tag is not None and (to[-1:] == ">" or request.to.tag is None):
         to = f"{to};tag={tag}"
     server_line = f"Server: {server}\r\n" if server is not None else ""
-    more = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    more = "".join([f"{name}: {value}\r\n" for name, value in headers]) if headers else ""
     head = (
-        f"SIP/2.0 {status} {sip.reason_phrase(status)}\r\nVia: {via}\r\nFrom: {get('From')}\r\n"
-        f"To: {to}\r\nDate: {date}\r\nCall-ID: {get('Call-ID')}\r\n{server_line}"
-        f"CSeq: {get('CSeq')}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+        f"SIP/2.0 {status} {sip.reason_phrase(status)}\r\nVia: {via}\r\nFrom: {from_}\r\n"
+        f"To: {to}\r\nDate: {date}\r\nCall-ID: {call_id}\r\n{server_line}"
+        f"CSeq: {cseq}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
     )
     return sip.WrittenResponse(status, head.encode("utf-8", "surrogateescape") + body)
 

@@ -320,11 +320,10 @@ class TransactionLayer(TransactionHost):
         return transaction
 
     def _is_merged(self, transaction: ServerTransaction, request: SipRequest) -> bool:
-        get = request.get
-        if "tag=" in (get("To") or "").lower():  # cheap, and errs only for a To that is odd on purpose
+        _, from_, to, call_id, cseq = request.echoed()
+        if "tag=" in to.lower():  # cheap, and errs only for a To that is odd on purpose
             return False
-        from_tag = (get("From") or "").rpartition("tag=")[2]
-        merge_key = f"{get('Call-ID')} {get('CSeq')} {from_tag}"  # RFC 3261 section 8.2.2.2
+        merge_key = f"{call_id} {cseq} {from_.rpartition('tag=')[2]}"  # RFC 3261 section 8.2.2.2
         if merge_key in self._merged:
             return True
         self._merged[merge_key] = transaction

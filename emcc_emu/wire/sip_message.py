@@ -304,6 +304,11 @@ class SipRequest(SipMessage):
         """Request line."""
         return f"{self.method} {self.uri} {self.version}"
 
+    def echoed(self) -> tuple[list[str], str, str, str, str]:
+        """What a response repeats (RFC 3261 section 8.2.6.2): Via lines, From, To, Call-ID, CSeq; empty if missing."""
+        get = self.get
+        return self.get_lines("Via"), get("From") or "", get("To") or "", get("Call-ID") or "", get("CSeq") or ""
+
     def copy(self) -> SipRequest:
         """An independent copy."""
         return SipRequest(self.method, self.uri, self.headers.copy(), self.body, self.version, self.defects)

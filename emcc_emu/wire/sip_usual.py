@@ -72,6 +72,7 @@ _RESPONSE: Final = _head(r"SIP/2\.0 (?P<status>[1-6][0-9]{2}) (?P<reason>[^\r\n]
 _GROUPS: Final = {field: _REQUEST.groupindex[_group(field)] for field in _FIELDS}
 """Numbers of the fields' groups, the same in both patterns, whose start lines have two groups each."""
 _MANDATORY: Final = tuple(_GROUPS.values())[:6]
+_ECHOED: Final = _MANDATORY[:5]
 
 
 class UsualMessage(SipMessage):
@@ -157,6 +158,12 @@ class UsualRequest(UsualMessage, SipRequest):
         self._found = found
         self._top_via = None
 
+    def echoed(self) -> tuple[list[str], str, str, str, str]:
+        if self._found is None:
+            return super().echoed()
+        via, from_, to, call_id, cseq = self._found.group(*_ECHOED)
+        return [via], from_, to, call_id, cseq
+
 
 class UsualResponse(UsualMessage, SipResponse):
     """A response of the usual form; the arguments are those of `UsualRequest`."""
@@ -179,7 +186,10 @@ def recognise(head: str, body: bytes) -> UsualRequest | UsualResponse | None:
         return None
     is_response = head.startswith("SIP/")
     found = (_RESPONSE if is_response else _REQUEST).fullmatch(head)
-    if found is None or None in found.group(*_MANDATORY) or int(found["Content_Length"]) != len(body):
+    if found is None:
+        return None
+    mandatory = found.group(*_MANDATORY)
+    if None in mandatory or int(mandatory[-1]) != len(body):
         return None
     if is_response:
         return UsualResponse(found, body)

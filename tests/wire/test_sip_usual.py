@@ -135,6 +135,7 @@ def test_its_headers_are_those_of_any_other_request():
     assert message.encode() == split.encode() == REGISTER.encode()
     for view in ("via", "cseq", "expires", "call_id", "to", "contacts"):
         assert getattr(message, view) == getattr(split, view) == getattr(changed("", ""), view)
+    assert message.echoed() == split.echoed() == changed("", "").echoed()
     assert message.get_lines("To") == split.get_lines("To")
 
 

@@ -250,7 +250,7 @@ class _AdminDesk:
 
     async def move_clock(self, params: Params) -> list[dict[str, Any]]:
         """Make the calendar's offset exactly `offset_s`, and wait for the work that is due then."""
-        ran = await self._cluster.clock.move_offset(params["offset_s"])
+        ran = await self._cluster.clock.move_offset(params["offset_s"], params.get("since_s"))
         return [{"work": work.name, "due_s": work.due_s} for work in ran]
 
 

@@ -40,11 +40,12 @@ async def advance_lab_clock(ask: Ask, clusters: Sequence[str], seconds: float) -
     clocks = await ask_running(ask, clusters, "clock")
     offset_s = max((clock["offset_s"] for clock in clocks.values()), default=0.0)
     target_s = offset_s + seconds
+    since_s = time.time() + offset_s
     ran: list[dict[str, Any]] = []
     while True:
         due_s = [clock["next_due_s"] for clock in clocks.values() if clock["next_due_s"] is not None]
         offset_s = min(target_s, max(offset_s, min(due_s) - time.time())) if due_s else target_s
-        moved = await ask_running(ask, clusters, "move_clock", offset_s=offset_s)
+        moved = await ask_running(ask, clusters, "move_clock", offset_s=offset_s, since_s=since_s)
         ran += (work for works in moved.values() for work in works)
         if offset_s >= target_s:
             return {"time_s": time.time() + offset_s, "offset_s": offset_s, "ran": ran}

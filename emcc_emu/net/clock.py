@@ -12,10 +12,14 @@ import asyncio
 import heapq
 import math
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 __all__ = ["CalendarTimer", "Clock", "RanWork"]
+
+MAX_REMEMBERED = 256
+"""Pieces of work that came due by themselves and are remembered until somebody moves the calendar."""
 
 MAX_SLEEP_S = 3600.0
 """The loop looks at wall time at least this often, because wall time may be set while we sleep."""
@@ -61,6 +65,7 @@ class Clock:
         self._count = 0
         self._handle: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._started_alone: deque[RanWork] = deque(maxlen=MAX_REMEMBERED)
 
     def now(self) -> float:
         """Wire time: monotonic seconds with no meaning but their differences."""
@@ -90,13 +95,18 @@ class Clock:
             self._arm()
         return timer
 
-    async def advance(self, seconds: float) -> list[RanWork]:
+    async def advance(self, seconds: float, *, since_s: float | None = None) -> list[RanWork]:
         """Move calendar time forward, stopping at each due moment and waiting for the work that starts there.
 
         Args:
             seconds: How far, 0 or more. Work that is scheduled on the way and due before the end runs too.
+            since_s: Calendar time since which work that came due by itself is told too; None is now.
+
+        Returns:
+            What ran, by its due moments.
         """
         target_s = self.time() + seconds
+        begin_s = self.time() if since_s is None else since_s
         ran: list[RanWork] = []
         while (timer := self._pop_due(target_s)) is not None:
             if timer.due_s > self.time():
@@ -106,14 +116,15 @@ class Clock:
         if target_s > self.time():
             self._offset_s = target_s - time.time()
         self._arm()
-        return ran
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return sorted(ran + self._take_started_alone(begin_s), key=lambda work: work.due_s)
 
     def next_due_s(self) -> float:
         """Calendar time at which the next work is due, `math.inf` when none waits."""
         self._drop_cancelled()
         return self._heap[0][0] if self._heap else math.inf
 
-    async def move_offset(self, offset_s: float) -> list[RanWork]:
+    async def move_offset(self, offset_s: float, since_s: float | None = None) -> list[RanWork]:
         """Make the offset exactly that, and wait for the work that is due then.
 
         For several processes that move in step: each is told the same offset. An offset behind the present one only
@@ -121,9 +132,16 @@ class Clock:
 
         Args:
             offset_s: Calendar time minus wall time, seconds.
+            since_s: Calendar time since which work that came due by itself, between two moves, is told too.
         """
         self._offset_s = max(self._offset_s, offset_s)
-        return await self.advance(0.0)
+        return await self.advance(0.0, since_s=since_s)
+
+    def _take_started_alone(self, since_s: float) -> list[RanWork]:
+        """Work that wall time brought about since then, and that nobody has been told of."""
+        taken = [work for work in self._started_alone if work.due_s >= since_s]
+        self._started_alone.clear()
+        return taken
 
     async def close(self) -> None:
         """Cancel everything that waits and everything that runs."""
@@ -153,6 +171,7 @@ class Clock:
         self._handle = None
         while (timer := self._pop_due(self.time())) is not None:
             self._start(timer)
+            self._started_alone.append(RanWork(timer.name, timer.due_s))
         self._arm()
 
     def _pop_due(self, until_s: float) -> CalendarTimer | None:

@@ -102,3 +102,18 @@ async def test_several_processes_move_to_the_same_offset_and_say_what_is_due_nex
     assert (ran, clock.offset_s) == ([101.0], 101.0)
     assert await clock.move_offset(50.0) == []
     assert clock.offset_s == 101.0
+
+
+async def test_work_that_came_due_by_itself_between_two_moves_is_told_too() -> None:
+    clock, done = Clock(), asyncio.Event()
+    begin_s = clock.time()
+
+    async def work() -> None:
+        done.set()
+
+    clock.schedule(begin_s + 10.0, "update", work)
+    assert await clock.move_offset(9.999, begin_s) == []
+    await done.wait()
+    assert [ran.name for ran in await clock.move_offset(20.0, begin_s)] == ["update"]
+    assert await clock.move_offset(30.0, begin_s) == []
+    await clock.close()
